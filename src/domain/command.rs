@@ -1,0 +1,230 @@
+//! A command that is about to run, and how well it was understood.
+//!
+//! The bytes are what the target would get; everything else is commentary on them. A [`Reading`] never claims
+//! more than was understood: whatever could not be read has its [`Unknown`] with a reason.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::id::SessionId;
+use crate::domain::target::Destination;
+
+/// Longest command that inspection parses, in bytes; a longer one is opaque (it is still held and sent whole).
+pub const PARSED_BYTES: usize = 16 * 1024;
+
+/// Where in the session a command was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Layer {
+    /// An exec request (RFC 4254 section 6.5).
+    Exec,
+    /// A line typed in an interactive shell.
+    Line,
+    /// A shell request without a command.
+    Shell,
+    /// A subsystem request, such as `sftp`.
+    Subsystem,
+    /// A port or socket forward.
+    Forward,
+}
+
+impl fmt::Display for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Exec => "exec",
+            Self::Line => "line",
+            Self::Shell => "shell",
+            Self::Subsystem => "subsystem",
+            Self::Forward => "forward",
+        })
+    }
+}
+
+/// The place a command would run in. With the bytes it makes the digest that approvals are bound to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scope {
+    /// Login and target.
+    pub destination: Destination,
+    /// The session.
+    pub session: SessionId,
+    /// How many commands the session submitted before this one.
+    pub ordinal: u64,
+}
+
+/// Exactly the bytes that would reach the target, with their place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Command {
+    /// Where it would run.
+    pub scope: Scope,
+    /// Where it was seen.
+    pub layer: Layer,
+    /// The bytes.
+    #[serde(with = "crate::domain::hexadecimal")]
+    pub bytes: Vec<u8>,
+}
+
+impl Command {
+    /// The digest an approval is bound to: SHA-256 over every field, each with its length before it.
+    pub fn digest(&self) -> CommandDigest {
+        let mut context = Context::new(&SHA256);
+        let mut field = |bytes: &[u8]| {
+            context.update(&(bytes.len() as u64).to_be_bytes());
+            context.update(bytes);
+        };
+        field(b"countersign command v1");
+        field(self.scope.destination.target.as_str().as_bytes());
+        field(self.scope.destination.login.as_str().as_bytes());
+        field(self.scope.session.to_string().as_bytes());
+        field(&self.scope.ordinal.to_be_bytes());
+        field(self.layer.to_string().as_bytes());
+        field(&self.bytes);
+        CommandDigest(hex::encode(context.finish()))
+    }
+
+    /// The command for a screen: control characters shown as `^X` or `\xNN`, so that nothing can hide or move the cursor.
+    pub fn shown(&self) -> String {
+        visible(&self.bytes)
+    }
+}
+
+/// Bytes as text that is safe on any terminal: control and bidirectional characters are spelled out.
+pub fn visible(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\u{0}'..='\u{1f}' => {
+                    text.push('^');
+                    text.push(char::from(c as u8 + 64));
+                }
+                '\u{7f}'..='\u{9f}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}' => {
+                    text.extend(c.escape_unicode());
+                }
+                plain => text.push(plain),
+            }
+        }
+        for byte in chunk.invalid() {
+            text.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    text
+}
+
+/// SHA-256 of a command with its place, in hexadecimal.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CommandDigest(String);
+
+impl fmt::Display for CommandDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What inspection understood of a command.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reading {
+    /// The simple commands it reaches, in order, wrappers unwrapped.
+    pub commands: Vec<SimpleCommand>,
+    /// The tools by which it asks for another user's rights: `sudo`, `su`, `doas`, ….
+    pub elevation: BTreeSet<String>,
+    /// Programs in it that can start a shell or run code of their own: editors, pagers, interpreters.
+    pub escapes: BTreeSet<String>,
+    /// Files it would write by redirection, and paths of a file transfer.
+    pub paths: Vec<String>,
+    /// What could not be read, each with a reason. Not empty means opaque.
+    pub unknowns: Vec<Unknown>,
+}
+
+impl Reading {
+    /// A reading of which nothing was understood, for one reason.
+    pub fn opaque(reason: impl Into<String>) -> Self {
+        Self {
+            unknowns: vec![Unknown {
+                reason: reason.into(),
+                span: None,
+            }],
+            ..Self::default()
+        }
+    }
+
+    /// Whether anything in it could not be read.
+    pub fn is_opaque(&self) -> bool {
+        !self.unknowns.is_empty()
+    }
+
+    /// Names of the programs it reaches, without their folders, each once.
+    pub fn programs(&self) -> BTreeSet<String> {
+        self.commands.iter().map(|c| c.program.clone()).collect()
+    }
+}
+
+/// One program that a command reaches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SimpleCommand {
+    /// The program's name without its folder.
+    pub program: String,
+    /// All words as they would be passed, the program first.
+    pub words: Vec<String>,
+    /// The programs it runs through (`env`, `nice`, `sh -c`, …), outermost first.
+    pub wrappers: Vec<String>,
+}
+
+/// Something in a command that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unknown {
+    /// Why, for people: `a program name that is computed`.
+    pub reason: String,
+    /// Where in the text, as byte offsets.
+    pub span: Option<(usize, usize)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+
+    fn command(bytes: &[u8], ordinal: u64) -> Command {
+        let destination = Destination {
+            login: "deploy".parse().unwrap(),
+            target: "db1".parse().unwrap(),
+        };
+        let session = SessionId::new(Timestamp::UNIX_EPOCH, [1; 10]);
+        Command {
+            scope: Scope {
+                destination,
+                session,
+                ordinal,
+            },
+            layer: Layer::Exec,
+            bytes: bytes.to_vec(),
+        }
+    }
+
+    #[test]
+    fn any_change_of_bytes_place_or_layer_changes_the_digest() {
+        let first = command(b"id", 0);
+        assert_eq!(first.digest(), command(b"id", 0).digest());
+        assert_ne!(first.digest(), command(b"id ", 0).digest());
+        assert_ne!(first.digest(), command(b"id", 1).digest());
+        let line = Command {
+            layer: Layer::Line,
+            ..first.clone()
+        };
+        assert_ne!(first.digest(), line.digest());
+    }
+
+    #[test]
+    fn a_command_cannot_hide_itself_on_a_screen() {
+        let sneaky = "ls\u{1b}[2K\rrm -rf /\u{202e}\u{7f}".as_bytes();
+        assert_eq!(visible(sneaky), "ls^[[2K^Mrm -rf /\\u{202e}\\u{7f}");
+        assert_eq!(visible(b"\xff\xfeok"), "\\xff\\xfeok");
+    }
+}

@@ -1,0 +1,476 @@
+//! The gate of one channel: the machine that stands between what a client sends and what a target gets.
+//!
+//! Invariant: nothing that could submit a command leaves the gate but as [`Effect::Submit`], which carries a
+//! [`Clearance`] for exactly that command. Events go in by value, effects come out as data; the gate reads no
+//! clock, no screen and no policy. It knows nothing of what a line means: it only withholds and releases.
+//!
+//! ```text
+//! Deciding ── allowed ─▶ Open ── submitting key ─▶ Reading ── line ─▶ Deciding ── allowed ─▶ Settling ─▶ Open
+//!     └── held ─▶ Held ── released ─▶ …                                  └── denied ─▶ Open, line cleared
+//! ```
+
+use crate::domain::command::Command;
+use crate::domain::hold::Clearance;
+use crate::domain::id::HoldId;
+use crate::domain::keystroke::{self, INTERRUPT, Stroke};
+
+/// Most typed bytes that wait behind a withheld key; what is typed beyond it is dropped with a bell, as a terminal does.
+pub const PENDING_BYTES: usize = 64 * 1024;
+
+/// Clears the line that a refused command stands on: end of line, then kill to its start.
+const CLEAR_LINE: &[u8] = b"\x05\x15";
+
+/// How the client's bytes of a channel are watched once it is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Watch {
+    /// Bytes pass, whatever they are: the input of a program without a terminal.
+    Stream,
+    /// Bytes pass, but Ctrl-C takes a hold back: a program at a terminal, or a target without the line layer.
+    Terminal,
+    /// Keys of a terminal: submitting keys are withheld until the line was read off the screen.
+    Keys,
+    /// A shell without a terminal: each line of its input is a command.
+    Lines,
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Event {
+    /// The client sent bytes.
+    Typed(Vec<u8>),
+    /// The client will send no more.
+    InputEnded,
+    /// The line that the withheld key would submit, read when the echo was quiet; or that there is none.
+    Read(Command),
+    /// The target's output has been quiet, or was waited for long enough.
+    Quiet,
+    /// Policy, or the approvers, cleared the command that is being decided or held.
+    Cleared(Clearance),
+    /// The command waits for approvers.
+    Held(HoldId),
+    /// The command may not run.
+    Denied,
+    /// Recording, audit or store failed: nothing more runs.
+    Broke,
+}
+
+/// What the driver has to do, in order.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Send input that submits nothing.
+    Forward(Vec<u8>),
+    /// Send what was cleared: start the command, or press the withheld key.
+    Submit {
+        /// The proof; the bytes of a started command are taken from it.
+        clearance: Clearance,
+        /// The withheld key, for a line.
+        key: Vec<u8>,
+    },
+    /// Read the line when the echo is quiet, then send [`Event::Read`].
+    ReadLine,
+    /// Wait until the output is quiet, then send [`Event::Quiet`].
+    AwaitQuiet,
+    /// Ask inspection and policy about the command that [`Gate::deciding`] names.
+    Decide,
+    /// Take the hold back: the user pressed Ctrl-C.
+    Withdraw(HoldId),
+    /// Ring the client's bell: input was dropped.
+    Bell,
+    /// Tell the target that the input ended.
+    EndInput,
+    /// The channel's command may not run: end it with a status of our own.
+    Refuse,
+}
+
+/// What a cleared command does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Kind {
+    /// It starts the channel's program, whose input is then watched so.
+    Start(Watch),
+    /// It is a line, submitted by this key.
+    Line(Vec<u8>, Watch),
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Pending {
+    bytes: Vec<u8>,
+    ended: bool,
+    /// The last byte that passed was a lone Escape: with the next key it may be one that submits.
+    escaped: bool,
+}
+
+/// The gate. Each transition consumes the state and gives the next one.
+#[derive(Debug)]
+pub struct Gate {
+    state: State,
+    pending: Pending,
+}
+
+#[derive(Debug)]
+enum State {
+    Open(Watch),
+    Reading {
+        key: Vec<u8>,
+        watch: Watch,
+    },
+    Deciding {
+        command: Command,
+        kind: Kind,
+    },
+    Held {
+        command: Command,
+        kind: Kind,
+        hold: HoldId,
+    },
+    Settling(Watch),
+    Closed,
+}
+
+impl Gate {
+    /// The gate of a channel that wants to start `command`; its input is then watched as told.
+    /// The driver decides about the command at once, as after [`Effect::Decide`].
+    pub fn starting(command: Command, watch: Watch) -> Self {
+        Self {
+            state: State::Deciding {
+                command,
+                kind: Kind::Start(watch),
+            },
+            pending: Pending::default(),
+        }
+    }
+
+    /// The command that waits for a decision or an approval.
+    pub fn deciding(&self) -> Option<&Command> {
+        match &self.state {
+            State::Deciding { command, .. } | State::Held { command, .. } => Some(command),
+            State::Open(_) | State::Reading { .. } | State::Settling(_) | State::Closed => None,
+        }
+    }
+
+    /// The bytes that are withheld while their line is read: a key, or the line itself under [`Watch::Lines`].
+    pub fn withheld(&self) -> Option<(&[u8], Watch)> {
+        match &self.state {
+            State::Reading { key, watch } => Some((key, *watch)),
+            State::Open(_)
+            | State::Deciding { .. }
+            | State::Held { .. }
+            | State::Settling(_)
+            | State::Closed => None,
+        }
+    }
+
+    /// The hold that the channel waits for.
+    pub fn held(&self) -> Option<&HoldId> {
+        match &self.state {
+            State::Held { hold, .. } => Some(hold),
+            State::Open(_)
+            | State::Reading { .. }
+            | State::Deciding { .. }
+            | State::Settling(_)
+            | State::Closed => None,
+        }
+    }
+
+    /// Whether input should be handed in now; otherwise it waits where flow control holds it back.
+    /// While a hold waits at a terminal, input is taken to notice Ctrl-C.
+    pub fn wants_input(&self) -> bool {
+        match &self.state {
+            State::Open(_) => true,
+            State::Held { kind, .. } => {
+                kind.at_terminal() && self.pending.bytes.len() < PENDING_BYTES
+            }
+            State::Settling(watch) => {
+                *watch == Watch::Keys && self.pending.bytes.len() < PENDING_BYTES
+            }
+            State::Reading { .. } | State::Deciding { .. } => false,
+            State::Closed => false,
+        }
+    }
+
+    /// Whether nothing can pass any more.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.state, State::Closed)
+    }
+
+    /// Takes one event and gives the next state with what has to be done.
+    pub fn step(self, event: Event) -> (Self, Vec<Effect>) {
+        let Self { state, mut pending } = self;
+        match (state, event) {
+            (State::Closed, _) | (_, Event::Broke) => (
+                Self {
+                    state: State::Closed,
+                    pending: Pending::default(),
+                },
+                vec![],
+            ),
+            (state, Event::Typed(bytes)) => Self { state, pending }.typed(&bytes),
+            (state, Event::InputEnded) => {
+                pending.ended = true;
+                Self { state, pending }.go_on(Vec::new())
+            }
+            (State::Reading { key, watch }, Event::Read(command)) => {
+                let kind = Kind::Line(key, watch);
+                (
+                    Self {
+                        state: State::Deciding { command, kind },
+                        pending,
+                    },
+                    vec![Effect::Decide],
+                )
+            }
+            (
+                State::Deciding { command, kind } | State::Held { command, kind, .. },
+                Event::Cleared(clearance),
+            ) => Self::cleared(&command, kind, clearance, pending),
+            (State::Deciding { command, kind }, Event::Held(hold)) => (
+                Self {
+                    state: State::Held {
+                        command,
+                        kind,
+                        hold,
+                    },
+                    pending,
+                },
+                vec![],
+            ),
+            (State::Deciding { kind, .. } | State::Held { kind, .. }, Event::Denied) => {
+                Self::denied(kind)
+            }
+            (State::Settling(watch), Event::Quiet) => Self {
+                state: State::Open(watch),
+                pending,
+            }
+            .go_on(Vec::new()),
+            (state, Event::Quiet) => (Self { state, pending }, vec![]),
+            // An event that its state does not know means that driver and gate disagree: nothing more runs.
+            (_, Event::Read(_) | Event::Cleared(_) | Event::Held(_) | Event::Denied) => (
+                Self {
+                    state: State::Closed,
+                    pending: Pending::default(),
+                },
+                vec![Effect::Refuse],
+            ),
+        }
+    }
+
+    fn typed(mut self, bytes: &[u8]) -> (Self, Vec<Effect>) {
+        let at_terminal = match &self.state {
+            State::Held { kind, .. } => kind.at_terminal(),
+            State::Settling(watch) => *watch == Watch::Keys,
+            State::Open(_) | State::Reading { .. } | State::Deciding { .. } | State::Closed => {
+                false
+            }
+        };
+        if at_terminal && bytes.contains(&INTERRUPT) {
+            self.pending.bytes.clear();
+            return self.interrupted();
+        }
+        let mut effects = Vec::new();
+        let room = PENDING_BYTES.saturating_sub(self.pending.bytes.len());
+        let open = matches!(self.state, State::Open(_));
+        match bytes.get(..room) {
+            Some(kept) if !open && bytes.len() > room => {
+                self.pending.bytes.extend_from_slice(kept);
+                effects.push(Effect::Bell);
+            }
+            Some(_) | None => self.pending.bytes.extend_from_slice(bytes),
+        }
+        self.go_on(effects)
+    }
+
+    fn interrupted(self) -> (Self, Vec<Effect>) {
+        match self.state {
+            State::Held { ref hold, .. } => {
+                let withdraw = Effect::Withdraw(hold.clone());
+                (self, vec![withdraw])
+            }
+            State::Settling(watch) => (
+                Self {
+                    state: State::Open(watch),
+                    pending: self.pending,
+                },
+                vec![Effect::Forward(vec![INTERRUPT])],
+            ),
+            State::Open(_) | State::Reading { .. } | State::Deciding { .. } | State::Closed => {
+                (self, vec![])
+            }
+        }
+    }
+
+    /// Passes on what may pass of the pending input, up to the next key or line that has to be asked about.
+    fn go_on(mut self, mut effects: Vec<Effect>) -> (Self, Vec<Effect>) {
+        let State::Open(watch) = self.state else {
+            return (self, effects);
+        };
+        let bytes = std::mem::take(&mut self.pending.bytes);
+        match watch {
+            Watch::Stream | Watch::Terminal => {
+                if !bytes.is_empty() {
+                    effects.push(Effect::Forward(bytes));
+                }
+            }
+            Watch::Keys => return self.keys(bytes, effects),
+            Watch::Lines => {
+                let line = match bytes.iter().position(|b| *b == b'\n') {
+                    Some(at) => at + 1,
+                    None if self.pending.ended || bytes.len() >= PENDING_BYTES => bytes.len(),
+                    None => 0,
+                };
+                let (line, rest) = bytes.split_at(line);
+                self.pending.bytes = rest.to_vec();
+                if !line.is_empty() {
+                    self.state = State::Reading {
+                        key: line.to_vec(),
+                        watch,
+                    };
+                    effects.push(Effect::ReadLine);
+                    return (self, effects);
+                }
+            }
+        }
+        if self.pending.ended {
+            self.pending.ended = false;
+            effects.push(Effect::EndInput);
+        }
+        (self, effects)
+    }
+
+    fn keys(mut self, bytes: Vec<u8>, mut effects: Vec<Effect>) -> (Self, Vec<Effect>) {
+        let mut left: &[u8] = &bytes;
+        let mut passed = Vec::new();
+        if std::mem::take(&mut self.pending.escaped)
+            && let Some((key @ (b'a' | b'A'), rest)) = bytes.split_first()
+        {
+            self.pending.bytes = rest.to_vec();
+            self.state = State::Reading {
+                key: vec![*key],
+                watch: Watch::Keys,
+            };
+            effects.push(Effect::ReadLine);
+            return (self, effects);
+        }
+        while let Some((stroke, rest)) = keystroke::next(left) {
+            match stroke {
+                Stroke::Edit(edit) => passed.extend_from_slice(edit),
+                Stroke::Interrupt => passed.push(INTERRUPT),
+                Stroke::PasteMark => {}
+                // A lone Escape is a key of its own: it passes, and what follows is read afresh.
+                Stroke::Unfinished(cut) if cut == b"\x1b" => {
+                    passed.extend_from_slice(cut);
+                    self.pending.escaped = true;
+                }
+                Stroke::Unfinished(cut) => {
+                    self.pending.bytes = cut.to_vec();
+                    break;
+                }
+                Stroke::Submit(key) => {
+                    self.pending.bytes = rest.to_vec();
+                    self.state = State::Reading {
+                        key: key.to_vec(),
+                        watch: Watch::Keys,
+                    };
+                    push_forward(&mut effects, passed);
+                    effects.push(Effect::ReadLine);
+                    return (self, effects);
+                }
+            }
+            left = rest;
+        }
+        push_forward(&mut effects, passed);
+        if self.pending.ended {
+            self.pending.ended = false;
+            effects.push(Effect::EndInput);
+        }
+        (self, effects)
+    }
+
+    fn cleared(
+        command: &Command,
+        kind: Kind,
+        clearance: Clearance,
+        pending: Pending,
+    ) -> (Self, Vec<Effect>) {
+        if clearance.command() != command {
+            return (
+                Self {
+                    state: State::Closed,
+                    pending: Pending::default(),
+                },
+                vec![Effect::Refuse],
+            );
+        }
+        match kind {
+            Kind::Start(watch) => {
+                let submit = Effect::Submit {
+                    clearance,
+                    key: Vec::new(),
+                };
+                Self {
+                    state: State::Open(watch),
+                    pending,
+                }
+                .go_on(vec![submit])
+            }
+            Kind::Line(key, Watch::Lines) => {
+                let submit = Effect::Submit { clearance, key };
+                Self {
+                    state: State::Open(Watch::Lines),
+                    pending,
+                }
+                .go_on(vec![submit])
+            }
+            Kind::Line(key, watch) => {
+                let mut effects = vec![Effect::Submit { clearance, key }];
+                let state = if pending.bytes.is_empty() && !pending.ended {
+                    State::Open(watch)
+                } else {
+                    State::Settling(watch)
+                };
+                if matches!(state, State::Settling(_)) {
+                    effects.push(Effect::AwaitQuiet);
+                }
+                (Self { state, pending }, effects)
+            }
+        }
+    }
+
+    /// What was typed behind a refused command goes with it: it was meant to follow something that did not run.
+    fn denied(kind: Kind) -> (Self, Vec<Effect>) {
+        let pending = Pending::default();
+        match kind {
+            Kind::Start(_) | Kind::Line(_, Watch::Lines | Watch::Stream | Watch::Terminal) => (
+                Self {
+                    state: State::Closed,
+                    pending,
+                },
+                vec![Effect::Refuse],
+            ),
+            Kind::Line(_, watch @ Watch::Keys) => (
+                Self {
+                    state: State::Open(watch),
+                    pending,
+                },
+                vec![Effect::Forward(CLEAR_LINE.to_vec())],
+            ),
+        }
+    }
+}
+
+impl Kind {
+    fn at_terminal(&self) -> bool {
+        match self {
+            Self::Start(watch) | Self::Line(_, watch) => {
+                matches!(watch, Watch::Keys | Watch::Terminal)
+            }
+        }
+    }
+}
+
+fn push_forward(effects: &mut Vec<Effect>, bytes: Vec<u8>) {
+    if !bytes.is_empty() {
+        effects.push(Effect::Forward(bytes));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,190 @@
+use super::*;
+use crate::domain::command::{Command, Layer, Scope};
+use crate::domain::id::SessionId;
+use crate::domain::target::Destination;
+use jiff::Timestamp;
+use proptest::prelude::*;
+
+fn command(bytes: &[u8]) -> Command {
+    let destination = Destination {
+        login: "deploy".parse().unwrap(),
+        target: "db1".parse().unwrap(),
+    };
+    let session = SessionId::new(Timestamp::UNIX_EPOCH, [1; 10]);
+    Command {
+        scope: Scope {
+            destination,
+            session,
+            ordinal: 0,
+        },
+        layer: Layer::Line,
+        bytes: bytes.to_vec(),
+    }
+}
+
+fn clearance(bytes: &[u8]) -> Clearance {
+    Clearance::for_tests(command(bytes))
+}
+
+fn open(watch: Watch) -> Gate {
+    let (gate, effects) = Gate::starting(command(b""), watch).step(Event::Cleared(clearance(b"")));
+    assert!(matches!(effects.as_slice(), [Effect::Submit { .. }]));
+    gate
+}
+
+fn typed(gate: Gate, bytes: &[u8]) -> (Gate, Vec<Effect>) {
+    gate.step(Event::Typed(bytes.to_vec()))
+}
+
+#[test]
+fn the_submitting_key_waits_until_its_line_is_cleared() {
+    let (gate, effects) = typed(open(Watch::Keys), b"sudo id\r");
+    assert_eq!(
+        effects,
+        [Effect::Forward(b"sudo id".to_vec()), Effect::ReadLine]
+    );
+    let (gate, effects) = gate.step(Event::Read(command(b"sudo id")));
+    assert_eq!(effects, [Effect::Decide]);
+    let (gate, effects) = gate.step(Event::Cleared(clearance(b"sudo id")));
+    assert_eq!(
+        effects,
+        [Effect::Submit {
+            clearance: clearance(b"sudo id"),
+            key: b"\r".to_vec()
+        }]
+    );
+    assert!(gate.wants_input());
+}
+
+#[test]
+fn a_clearance_for_anything_else_closes_the_gate() {
+    let (gate, _) = typed(open(Watch::Keys), b"sudo id\r");
+    let (gate, _) = gate.step(Event::Read(command(b"sudo id")));
+    let (gate, effects) = gate.step(Event::Cleared(clearance(b"id")));
+    assert_eq!(effects, [Effect::Refuse]);
+    assert!(gate.is_closed());
+}
+
+#[test]
+fn ctrl_c_takes_a_hold_back_and_the_line_is_cleared() {
+    let hold = HoldId::new(7);
+    let (gate, _) = typed(open(Watch::Keys), b"sudo id\rsudo reboot\r");
+    let (gate, _) = gate.step(Event::Read(command(b"sudo id")));
+    let (gate, effects) = gate.step(Event::Held(hold.clone()));
+    assert_eq!(effects, []);
+    let (gate, effects) = typed(gate, b"\x03");
+    assert_eq!(effects, [Effect::Withdraw(hold)]);
+    let (gate, effects) = gate.step(Event::Denied);
+    assert_eq!(effects, [Effect::Forward(CLEAR_LINE.to_vec())]);
+    assert!(gate.wants_input());
+}
+
+#[test]
+fn ctrl_c_in_the_input_of_a_program_without_a_terminal_is_a_byte() {
+    let (gate, effects) = typed(open(Watch::Stream), b"\x03\r\n\x04");
+    assert_eq!(effects, [Effect::Forward(b"\x03\r\n\x04".to_vec())]);
+    assert!(gate.wants_input());
+}
+
+#[test]
+fn each_line_of_a_paste_is_its_own_question() {
+    let (gate, effects) = typed(open(Watch::Keys), b"\x1b[200~id\rwho\x1b[201~");
+    assert_eq!(effects, [Effect::Forward(b"id".to_vec()), Effect::ReadLine]);
+    let (gate, _) = gate.step(Event::Read(command(b"id")));
+    let (gate, effects) = gate.step(Event::Cleared(clearance(b"id")));
+    assert_eq!(effects.last(), Some(&Effect::AwaitQuiet));
+    let (_, effects) = gate.step(Event::Quiet);
+    assert_eq!(effects, [Effect::Forward(b"who".to_vec())]);
+}
+
+#[test]
+fn a_shell_without_a_terminal_gets_its_input_line_by_line() {
+    let (gate, effects) = typed(open(Watch::Lines), b"id\nsudo id");
+    assert_eq!(effects, [Effect::ReadLine]);
+    assert_eq!(gate.withheld(), Some((&b"id\n"[..], Watch::Lines)));
+    let (gate, _) = gate.step(Event::Read(command(b"id\n")));
+    let (gate, effects) = gate.step(Event::Cleared(clearance(b"id\n")));
+    assert!(matches!(effects.as_slice(), [Effect::Submit { .. }]));
+    let (gate, effects) = gate.step(Event::InputEnded);
+    assert_eq!(effects, [Effect::ReadLine]);
+    assert_eq!(gate.withheld(), Some((&b"sudo id"[..], Watch::Lines)));
+}
+
+#[test]
+fn an_escape_and_its_letter_in_two_packets_are_still_one_key() {
+    let (gate, effects) = typed(open(Watch::Keys), b"sudo id\x1b");
+    assert_eq!(effects, [Effect::Forward(b"sudo id\x1b".to_vec())]);
+    let (_, effects) = typed(gate, b"a");
+    assert_eq!(effects, [Effect::ReadLine]);
+}
+
+#[test]
+fn input_is_not_wanted_while_a_command_is_decided() {
+    let gate = Gate::starting(command(b"cat"), Watch::Stream);
+    assert!(!gate.wants_input());
+    let (gate, _) = gate.step(Event::Held(HoldId::new(1)));
+    assert!(
+        !gate.wants_input(),
+        "a program's input stays where flow control holds it"
+    );
+}
+
+#[test]
+fn a_broken_recording_closes_the_gate_from_every_state() {
+    let (reading, _) = typed(open(Watch::Keys), b"x\r");
+    let (deciding, _) = typed(open(Watch::Keys), b"x\r")
+        .0
+        .step(Event::Read(command(b"x")));
+    for gate in [open(Watch::Keys), reading, deciding] {
+        let (gate, _) = gate.step(Event::Broke);
+        assert!(gate.is_closed());
+        let (_, effects) = typed(gate, b"id\r");
+        assert_eq!(effects, []);
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Move {
+    Type(Vec<u8>),
+    Read,
+    Clear,
+    Hold,
+    Deny,
+    Quiet,
+}
+
+fn moves() -> impl Strategy<Value = Vec<Move>> {
+    let bytes = prop::collection::vec(
+        prop_oneof![Just(b'\r'), Just(3u8), Just(27u8), Just(b'a'), any::<u8>()],
+        0..6,
+    );
+    let one = prop_oneof![
+        4 => bytes.prop_map(Move::Type), 2 => Just(Move::Read), 2 => Just(Move::Clear),
+        1 => Just(Move::Hold), 1 => Just(Move::Deny), 2 => Just(Move::Quiet)
+    ];
+    prop::collection::vec(one, 0..60)
+}
+
+proptest! {
+    #[test]
+    fn no_submitting_byte_leaves_without_a_clearance(moves in moves()) {
+        let mut gate = open(Watch::Keys);
+        for step in moves {
+            let event = match step {
+                Move::Type(bytes) => Event::Typed(bytes),
+                Move::Read => Event::Read(command(b"line")),
+                Move::Clear => Event::Cleared(clearance(b"line")),
+                Move::Hold => Event::Held(HoldId::new(1)),
+                Move::Deny => Event::Denied,
+                Move::Quiet => Event::Quiet,
+            };
+            let (next, effects) = gate.step(event);
+            gate = next;
+            for effect in effects {
+                if let Effect::Forward(bytes) = effect {
+                    prop_assert!(!bytes.iter().any(|b| matches!(b, 4 | 10 | 13 | 15)), "{bytes:?}");
+                }
+            }
+        }
+    }
+}

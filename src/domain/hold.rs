@@ -1,0 +1,345 @@
+//! Holds: one suspended action, bound to the digest of exactly what would run, until it ends exactly once.
+//!
+//! [`Hold`] is a state machine that consumes itself: an answer either leaves it waiting for more people or
+//! turns it into a [`Resolved`]. Only an approved one gives a [`Clearance`], and only for the same digest.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::action::{Action, ReasonRule, Requirements};
+use crate::domain::command::{Command, CommandDigest};
+use crate::domain::principal::{Principal, Subject};
+use crate::domain::request::ApprovalRequest;
+use crate::domain::verdict::{Permit, target_matter};
+
+/// Longest reason that is kept, in characters.
+pub const REASON_CHARS: usize = 500;
+
+/// An answer to a hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Answer {
+    /// Let it run.
+    Approve,
+    /// Do not let it run.
+    Refuse,
+}
+
+/// Somebody's answer with their reason. There is no other way to make one than [`Hold::answer`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// Who answered.
+    pub approver: Principal,
+    /// Why, in their words; may be empty where policy lets it.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// How a hold ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "how")]
+pub enum Resolution {
+    /// Enough people approved.
+    Approved {
+        /// Who, in the order of their answers.
+        by: Vec<Approval>,
+    },
+    /// Somebody refused.
+    Refused {
+        /// Who.
+        by: Approval,
+    },
+    /// Nobody answered in time.
+    Expired,
+    /// The requester or the end of their session took it back.
+    Withdrawn {
+        /// Why, for people.
+        why: String,
+    },
+}
+
+impl Resolution {
+    /// The word for screens, the store and the audit.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Approved { .. } => "approved",
+            Self::Refused { .. } => "refused",
+            Self::Expired => "expired",
+            Self::Withdrawn { .. } => "withdrawn",
+        }
+    }
+}
+
+/// Why an answer was not taken. The hold waits on as before.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AnswerError {
+    /// Nobody approves their own request, whatever policy says.
+    #[error("nobody may answer their own request")]
+    OwnRequest,
+    /// Quorum counts people, not answers.
+    #[error("you have approved this request already; it needs somebody else too")]
+    AnsweredAlready,
+    /// The permit is for something else.
+    #[error("policy does not let you answer this request")]
+    NotPermitted,
+    /// Policy wants a reason.
+    #[error("this request needs a reason: add `-m \"…\"`")]
+    ReasonMissing,
+    /// The time to answer is over.
+    #[error("the request has expired")]
+    Expired,
+}
+
+/// One suspended action that waits for answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    request: ApprovalRequest,
+    digest: CommandDigest,
+    requirements: Requirements,
+    approvals: Vec<Approval>,
+    created: Timestamp,
+    expires: Timestamp,
+}
+
+/// What an answer made of a hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answered {
+    /// It waits for more people.
+    Waiting(Box<Hold>),
+    /// It ended.
+    Resolved(Box<Resolved>),
+}
+
+/// A hold that ended, with how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resolved {
+    hold: Hold,
+    resolution: Resolution,
+    at: Timestamp,
+}
+
+impl Hold {
+    /// Suspends an action at `now`.
+    pub fn open(request: ApprovalRequest, requirements: Requirements, now: Timestamp) -> Self {
+        let digest = request.command.digest();
+        let expires = now.saturating_add(requirements.expires_in).unwrap_or(now);
+        Self {
+            request,
+            digest,
+            requirements,
+            approvals: Vec::new(),
+            created: now,
+            expires,
+        }
+    }
+
+    /// What the approver is shown.
+    pub fn request(&self) -> &ApprovalRequest {
+        &self.request
+    }
+
+    /// What the approvals are bound to.
+    pub fn digest(&self) -> &CommandDigest {
+        &self.digest
+    }
+
+    /// What it takes.
+    pub fn requirements(&self) -> &Requirements {
+        &self.requirements
+    }
+
+    /// The approvals so far.
+    pub fn approvals(&self) -> &[Approval] {
+        &self.approvals
+    }
+
+    /// When it was opened.
+    pub fn created(&self) -> Timestamp {
+        self.created
+    }
+
+    /// When it ends unanswered.
+    pub fn expires(&self) -> Timestamp {
+        self.expires
+    }
+
+    /// Takes one person's answer. The permit proves that policy names them for this hold.
+    ///
+    /// # Errors
+    /// When the answer does not count; the hold is handed back unchanged.
+    pub fn answer(
+        mut self,
+        approver: Principal,
+        answer: Answer,
+        reason: &str,
+        permit: &Permit,
+        now: Timestamp,
+    ) -> Result<Answered, Box<(Self, AnswerError)>> {
+        let reason: String = reason
+            .trim()
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(REASON_CHARS)
+            .collect();
+        if let Err(error) = self.accepts(&approver.subject, &reason, permit, now) {
+            return Err(Box::new((self, error)));
+        }
+        let given = Approval {
+            approver,
+            reason,
+            at: now,
+        };
+        match answer {
+            Answer::Refuse => Ok(Answered::Resolved(Box::new(
+                self.end(Resolution::Refused { by: given }, now),
+            ))),
+            Answer::Approve => {
+                self.approvals.push(given);
+                if self.approvals.len() < usize::from(self.requirements.approvals.get()) {
+                    return Ok(Answered::Waiting(Box::new(self)));
+                }
+                let by = self.approvals.clone();
+                Ok(Answered::Resolved(Box::new(
+                    self.end(Resolution::Approved { by }, now),
+                )))
+            }
+        }
+    }
+
+    fn accepts(
+        &self,
+        approver: &Subject,
+        reason: &str,
+        permit: &Permit,
+        now: Timestamp,
+    ) -> Result<(), AnswerError> {
+        if now >= self.expires {
+            return Err(AnswerError::Expired);
+        }
+        if *approver == self.request.requester.subject {
+            return Err(AnswerError::OwnRequest);
+        }
+        if !permit.covers(approver, Action::Approve, &self.request.hold.to_string()) {
+            return Err(AnswerError::NotPermitted);
+        }
+        if self
+            .approvals
+            .iter()
+            .any(|given| given.approver.subject == *approver)
+        {
+            return Err(AnswerError::AnsweredAlready);
+        }
+        if self.requirements.reason == ReasonRule::Required && reason.is_empty() {
+            return Err(AnswerError::ReasonMissing);
+        }
+        Ok(())
+    }
+
+    /// Ends the hold because its time is over; before that it is handed back.
+    pub fn expire(self, now: Timestamp) -> Result<Resolved, Box<Self>> {
+        if now < self.expires {
+            Err(Box::new(self))
+        } else {
+            Ok(self.end(Resolution::Expired, now))
+        }
+    }
+
+    /// Ends the hold because the requester or the end of their session took it back.
+    pub fn withdraw(self, why: &str, now: Timestamp) -> Resolved {
+        self.end(
+            Resolution::Withdrawn {
+                why: why.to_owned(),
+            },
+            now,
+        )
+    }
+
+    fn end(self, resolution: Resolution, at: Timestamp) -> Resolved {
+        Resolved {
+            hold: self,
+            resolution,
+            at,
+        }
+    }
+}
+
+impl Resolved {
+    /// The hold as it was when it ended.
+    pub fn hold(&self) -> &Hold {
+        &self.hold
+    }
+
+    /// How it ended.
+    pub fn resolution(&self) -> &Resolution {
+        &self.resolution
+    }
+
+    /// When it ended.
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// The clearance that an approved hold gives, for exactly the command it was opened for.
+    ///
+    /// # Errors
+    /// The command is handed back when the hold was not approved or was opened for anything else.
+    pub fn clear(&self, command: Command) -> Result<Clearance, Command> {
+        match self.resolution {
+            Resolution::Approved { .. } if command.digest() == self.hold.digest => {
+                Ok(Clearance { command })
+            }
+            Resolution::Approved { .. }
+            | Resolution::Refused { .. }
+            | Resolution::Expired
+            | Resolution::Withdrawn { .. } => Err(command),
+        }
+    }
+}
+
+/// Proof that exactly these bytes may be sent to exactly this place. It is used up by sending them.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Clearance {
+    command: Command,
+}
+
+impl Clearance {
+    /// The clearance that policy gives at once.
+    ///
+    /// # Errors
+    /// The command is handed back when the permit is for another place, person or action.
+    pub fn from_permit(
+        command: Command,
+        principal: &Principal,
+        action: Action,
+        permit: &Permit,
+    ) -> Result<Self, Command> {
+        let matter = target_matter(
+            &command.scope.destination.login,
+            &command.scope.destination.target,
+        );
+        if permit.covers(&principal.subject, action, &matter) {
+            Ok(Self { command })
+        } else {
+            Err(command)
+        }
+    }
+
+    /// What may be sent.
+    pub fn command(&self) -> &Command {
+        &self.command
+    }
+
+    /// The bytes, to be sent now.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.command.bytes
+    }
+}
+
+#[cfg(test)]
+impl Clearance {
+    /// A clearance for tests of what takes one.
+    pub(crate) fn for_tests(command: Command) -> Self {
+        Self { command }
+    }
+}

@@ -1,0 +1,34 @@
+//! What an approver is shown: everything that is known of a suspended action.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::action::Action;
+use crate::domain::command::{Command, Reading};
+use crate::domain::id::HoldId;
+use crate::domain::principal::{KeyFingerprint, Principal};
+use crate::domain::target::TargetInfo;
+
+/// A suspended action, as it is put before approvers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalRequest {
+    /// The hold's short name.
+    pub hold: HoldId,
+    /// Who wants it.
+    pub requester: Principal,
+    /// The key they proved.
+    pub key: KeyFingerprint,
+    /// Where they connect from.
+    pub source: IpAddr,
+    /// The target with its labels and layers.
+    pub target: TargetInfo,
+    /// What policy was asked: exec, sudo, shell, ….
+    pub action: Action,
+    /// Exactly what would run, and where.
+    pub command: Command,
+    /// What inspection understood of it.
+    pub reading: Reading,
+    /// The last lines of the requester's screen, already made safe to print.
+    pub screen: Vec<String>,
+}
