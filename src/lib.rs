@@ -1,3 +1,5 @@
 //! Countersign.
 
 pub mod domain;
+
+pub mod config;

@@ -1,0 +1,514 @@
+//! From the raw file to the checked [`Config`]: defaults, bounds, and what has to fit together.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use russh::keys::ssh_key::PublicKey;
+use secrecy::SecretString;
+use toml::de::DeTable;
+use url::Url;
+
+use super::raw::{ConfigError, Problems, Section};
+use super::{
+    CertificateConfig, Config, HostTrust, IdentityConfig, LoginMethod, RecordingConfig, SshConfig,
+    TargetConfig, WebConfig, WebTls, beside, secret,
+};
+use crate::domain::name::TargetName;
+use crate::domain::target::{EnforcementLayer, TargetInfo};
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(86_400);
+const DEFAULT_STREAM_BYTES: u64 = 1024 * 1024;
+
+/// Reads and checks a configuration file.
+///
+/// # Errors
+/// When the file cannot be read, or with every problem it has.
+pub fn load(file: &Path) -> Result<Config, ConfigError> {
+    let unreadable = |cause| ConfigError::Unreadable {
+        file: file.to_owned(),
+        cause,
+    };
+    let text = std::fs::read_to_string(file).map_err(unreadable)?;
+    let file = std::path::absolute(file).map_err(unreadable)?;
+    let mut problems = Problems::new(&text);
+    let config = read(&file, &text, &mut problems);
+    let problems = problems.into_sorted();
+    match config {
+        Some(config) if problems.is_empty() => Ok(config),
+        Some(_) | None => Err(ConfigError::Problems { file, problems }),
+    }
+}
+
+fn read(file: &Path, text: &str, problems: &mut Problems<'_>) -> Option<Config> {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        problems.add(&error.span().unwrap_or_default(), "", error.message());
+    }
+    if !errors.is_empty() {
+        return None;
+    }
+    let mut root = Section::root(table);
+    let mut node = root.section("node", problems);
+    let name = node.required("name", problems);
+    let data = node
+        .required::<String>("data", problems)
+        .map(|path| beside(file, &path));
+    let drain = node
+        .duration("drain", Duration::ZERO..=DAY, problems)
+        .unwrap_or(30 * SECOND);
+    node.finish(problems);
+    let data = data.unwrap_or_default();
+    let ssh = ssh(root.section("ssh", problems), file, &data, problems);
+    let web = web(root.section("web", problems), file, problems);
+    let identity = identity(root.section("identity", problems), file, problems);
+    let certificates = certificates(
+        root.section("certificates", problems),
+        file,
+        &data,
+        problems,
+    );
+    let store = store(root.section("store", problems), file, &data, problems);
+    let recordings = recordings(root.section("recordings", problems), file, &data, problems);
+    let mut policy = root.section("policy", problems);
+    let policies = policy
+        .required::<String>("folder", problems)
+        .map(|path| beside(file, &path));
+    policy.finish(problems);
+    let targets = targets(root.sections("targets", problems), problems);
+    root.finish(problems);
+    Some(Config {
+        file: file.to_owned(),
+        node: name?,
+        data,
+        drain,
+        ssh: ssh?,
+        web: web?,
+        identity: identity?,
+        certificates,
+        store: store?,
+        recordings,
+        policies: policies?,
+        targets,
+    })
+}
+
+fn ssh(
+    mut section: Section<'_>,
+    file: &Path,
+    data: &Path,
+    problems: &mut Problems<'_>,
+) -> Option<SshConfig> {
+    let listen = section
+        .list("listen", problems)
+        .unwrap_or_else(|| vec![SocketAddr::from(([0, 0, 0, 0], 2222))]);
+    if listen.is_empty() {
+        section.problem(problems, "listen", "must name at least one address");
+    }
+    let public_host = section.required::<HostName>("public_host", problems);
+    let public_port = section.number("public_port", 1..=65_535, problems);
+    let host_key = path(&mut section, "host_key", file, problems)
+        .unwrap_or_else(|| data.join("keys/ssh_host_ed25519_key"));
+    let login_deadline = section
+        .duration("login_deadline", 10 * SECOND..=HOUR, problems)
+        .unwrap_or(5 * MINUTE);
+    let mut count = |key, default| bounded(section.number(key, 1..=1_000_000, problems), default);
+    let max_connections = count("max_connections", 2_000);
+    let max_unidentified = count("max_unidentified", 200);
+    let max_unidentified_per_address = count("max_unidentified_per_address", 50);
+    section.finish(problems);
+    let listening = listen.first().map_or(22, SocketAddr::port);
+    let public_port = public_port
+        .and_then(|port| u16::try_from(port).ok())
+        .unwrap_or(listening);
+    let public_host = public_host?.0;
+    Some(SshConfig {
+        listen,
+        public_host,
+        public_port,
+        host_key,
+        login_deadline,
+        max_connections,
+        max_unidentified,
+        max_unidentified_per_address,
+    })
+}
+
+fn bounded(number: Option<u64>, default: usize) -> usize {
+    number
+        .and_then(|number| usize::try_from(number).ok())
+        .unwrap_or(default)
+}
+
+fn web(mut section: Section<'_>, file: &Path, problems: &mut Problems<'_>) -> Option<WebConfig> {
+    let listen = section
+        .parsed("listen", problems)
+        .unwrap_or(SocketAddr::from(([0, 0, 0, 0], 8443)));
+    let public_url = section.required::<Url>("public_url", problems);
+    let choice = section.parsed::<String>("tls", problems);
+    let certificate = path(&mut section, "certificate", file, problems);
+    let key = path(&mut section, "key", file, problems);
+    let tls = match (choice.as_deref(), certificate, key) {
+        (None | Some("self-signed"), None, None) => Some(WebTls::SelfSigned),
+        (None | Some("files"), Some(certificate), Some(key)) => {
+            Some(WebTls::Files { certificate, key })
+        }
+        (Some("loopback"), None, None) if listen.ip().is_loopback() => Some(WebTls::Loopback),
+        (Some("loopback"), None, None) => {
+            section.problem(
+                problems,
+                "tls",
+                "`loopback` is plain HTTP and needs a loopback address in `listen`",
+            );
+            None
+        }
+        (Some("self-signed" | "files" | "loopback") | None, _, _) => {
+            section.problem(
+                problems,
+                "tls",
+                "`certificate` and `key` belong together, and to `tls = \"files\"` only",
+            );
+            None
+        }
+        (Some(other), _, _) => {
+            let message = format!("`{other}` must be `self-signed`, `files` or `loopback`");
+            section.problem(problems, "tls", message);
+            None
+        }
+    };
+    if let (Some(url), Some(tls)) = (&public_url, &tls) {
+        let loopback = *tls == WebTls::Loopback;
+        if url.cannot_be_a_base() || !matches!(url.path(), "" | "/") || url.query().is_some() {
+            section.problem(
+                problems,
+                "public_url",
+                "must have no path, such as `https://bastion.example.com:8443`",
+            );
+        } else if url.scheme() != "https" && !(loopback && url.scheme() == "http") {
+            section.problem(problems, "public_url", "must begin with `https://`");
+        }
+    }
+    section.finish(problems);
+    Some(WebConfig {
+        listen,
+        public_url: public_url?,
+        tls: tls?,
+    })
+}
+
+fn identity(
+    mut section: Section<'_>,
+    file: &Path,
+    problems: &mut Problems<'_>,
+) -> Option<IdentityConfig> {
+    // Kept as it was written: discovery compares issuers letter by letter.
+    let issuer = section.required::<String>("issuer", problems);
+    if let Some(issuer) = &issuer
+        && !Url::parse(issuer).is_ok_and(|url| url.scheme() == "https" || is_loopback(&url))
+    {
+        section.problem(
+            problems,
+            "issuer",
+            "must begin with `https://` (plain HTTP only on loopback)",
+        );
+    }
+    let client_id = section.required::<String>("client_id", problems);
+    let client_secret = client_secret(&mut section, file, problems);
+    let method = match section.parsed::<String>("method", problems).as_deref() {
+        None | Some("auto") => LoginMethod::Auto,
+        Some("browser") => LoginMethod::Browser,
+        Some("device") => LoginMethod::Device,
+        Some(other) => {
+            section.problem(
+                problems,
+                "method",
+                format!("`{other}` must be `auto`, `browser` or `device`"),
+            );
+            LoginMethod::Auto
+        }
+    };
+    let scopes = section
+        .list("scopes", problems)
+        .unwrap_or_else(|| vec!["profile".to_owned(), "email".to_owned()]);
+    let name_claim = section
+        .parsed("name_claim", problems)
+        .unwrap_or_else(|| "email".to_owned());
+    let groups_claim = section
+        .parsed("groups_claim", problems)
+        .unwrap_or_else(|| "groups".to_owned());
+    let groups_prefix = section
+        .parsed("groups_prefix", problems)
+        .unwrap_or_default();
+    let require_verified_email = section
+        .flag("require_verified_email", problems)
+        .unwrap_or(true);
+    let login_ttl = section
+        .duration("login_ttl", MINUTE..=30 * DAY, problems)
+        .unwrap_or(8 * HOUR);
+    let sign_in_ttl = section
+        .duration("sign_in_ttl", 10 * SECOND..=HOUR, problems)
+        .unwrap_or(5 * MINUTE);
+    let authorities = path(&mut section, "authorities", file, problems);
+    section.finish(problems);
+    Some(IdentityConfig {
+        issuer: issuer?,
+        client_id: client_id?,
+        client_secret,
+        method,
+        scopes,
+        name_claim,
+        groups_claim,
+        groups_prefix,
+        require_verified_email,
+        login_ttl,
+        sign_in_ttl,
+        authorities,
+    })
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+fn client_secret(
+    section: &mut Section<'_>,
+    file: &Path,
+    problems: &mut Problems<'_>,
+) -> Option<SecretString> {
+    let from_file = path(section, "client_secret_file", file, problems);
+    let from_credential = section.parsed::<String>("client_secret_credential", problems);
+    let (key, found) = match (from_file, from_credential) {
+        (None, None) => return None,
+        (Some(file), None) => ("client_secret_file", secret::read(&file)),
+        (None, Some(name)) => (
+            "client_secret_credential",
+            secret::credential(&name).and_then(|file| secret::read(&file)),
+        ),
+        (Some(_), Some(_)) => (
+            "client_secret_file",
+            Err("name either a file or a credential, not both".to_owned()),
+        ),
+    };
+    match found {
+        Ok(secret) => Some(secret),
+        Err(message) => {
+            section.problem(problems, key, message);
+            None
+        }
+    }
+}
+
+fn certificates(
+    mut section: Section<'_>,
+    file: &Path,
+    data: &Path,
+    problems: &mut Problems<'_>,
+) -> CertificateConfig {
+    let user_ca =
+        path(&mut section, "user_ca", file, problems).unwrap_or_else(|| data.join("keys/user_ca"));
+    let host_ca =
+        path(&mut section, "host_ca", file, problems).unwrap_or_else(|| data.join("keys/host_ca"));
+    let person_ttl = section
+        .duration("person_ttl", MINUTE..=7 * DAY, problems)
+        .unwrap_or(8 * HOUR);
+    let session_ttl = section
+        .duration("session_ttl", 10 * SECOND..=HOUR, problems)
+        .unwrap_or(2 * MINUTE);
+    section.finish(problems);
+    CertificateConfig {
+        user_ca,
+        host_ca,
+        person_ttl,
+        session_ttl,
+    }
+}
+
+fn store(
+    mut section: Section<'_>,
+    file: &Path,
+    data: &Path,
+    problems: &mut Problems<'_>,
+) -> Option<SecretString> {
+    let url = section.parsed::<String>("url", problems);
+    let from_file = path(&mut section, "url_file", file, problems);
+    let from_credential = section.parsed::<String>("url_credential", problems);
+    let found = match (url, from_file, from_credential) {
+        (None, None, None) => Ok(SecretString::from(format!(
+            "sqlite://{}",
+            data.join("countersign.db").display()
+        ))),
+        (Some(url), None, None) => plain_store_url(file, &url),
+        (None, Some(file), None) => secret::read(&file),
+        (None, None, Some(name)) => secret::credential(&name).and_then(|file| secret::read(&file)),
+        _ => Err("name one of `url`, `url_file` and `url_credential`".to_owned()),
+    };
+    let found = found
+        .map_err(|message| section.problem(problems, "url", message))
+        .ok();
+    section.finish(problems);
+    found
+}
+
+/// A URL in the configuration itself must not hold a password.
+fn plain_store_url(file: &Path, url: &str) -> Result<SecretString, String> {
+    if let Some(path) = url.strip_prefix("sqlite://") {
+        return Ok(SecretString::from(format!(
+            "sqlite://{}",
+            beside(file, path).display()
+        )));
+    }
+    match Url::parse(url) {
+        Ok(url) if url.password().is_some() => Err(
+            "holds a password: put it into a file of its own and name that as `url_file`"
+                .to_owned(),
+        ),
+        Ok(url) if matches!(url.scheme(), "postgres" | "postgresql") => {
+            Ok(SecretString::from(url.to_string()))
+        }
+        Ok(_) | Err(_) => {
+            Err("must be `sqlite://FILE` or `postgres://USER@HOST/DATABASE`".to_owned())
+        }
+    }
+}
+
+fn recordings(
+    mut section: Section<'_>,
+    file: &Path,
+    data: &Path,
+    problems: &mut Problems<'_>,
+) -> RecordingConfig {
+    let folder =
+        path(&mut section, "folder", file, problems).unwrap_or_else(|| data.join("recordings"));
+    let stream_bytes = section
+        .number("stream_bytes", 0..=1 << 40, problems)
+        .unwrap_or(DEFAULT_STREAM_BYTES);
+    section.finish(problems);
+    RecordingConfig {
+        folder,
+        stream_bytes,
+    }
+}
+
+fn path(
+    section: &mut Section<'_>,
+    key: &'static str,
+    file: &Path,
+    problems: &mut Problems<'_>,
+) -> Option<PathBuf> {
+    section
+        .parsed::<String>(key, problems)
+        .map(|path| beside(file, &path))
+}
+
+fn targets(
+    sections: Vec<Section<'_>>,
+    problems: &mut Problems<'_>,
+) -> BTreeMap<TargetName, TargetConfig> {
+    let mut targets = BTreeMap::new();
+    let mut taken = BTreeSet::new();
+    for mut section in sections {
+        let Some(target) = target(&mut section, problems) else {
+            section.finish(problems);
+            continue;
+        };
+        for name in std::iter::once(&target.info.name).chain(&target.info.aliases) {
+            if !taken.insert(name.clone()) {
+                section.problem(problems, "name", format!("`{name}` names two targets"));
+            }
+        }
+        section.finish(problems);
+        targets.insert(target.info.name.clone(), target);
+    }
+    targets
+}
+
+fn target(section: &mut Section<'_>, problems: &mut Problems<'_>) -> Option<TargetConfig> {
+    let name = section.required("name", problems);
+    let aliases = section.list("aliases", problems).unwrap_or_default();
+    let address = section.required::<HostName>("address", problems);
+    let port = section.number("port", 1..=65_535, problems);
+    let logins = section.list("logins", problems).unwrap_or_default();
+    if logins.is_empty() {
+        section.problem(problems, "logins", "must name at least one login");
+    }
+    let labels = section.texts("labels", problems);
+    let layers: BTreeSet<_> = section
+        .list::<LayerWord>("layers", problems)
+        .unwrap_or_default()
+        .into_iter()
+        .map(|word| word.0)
+        .collect();
+    let layers = layers.into_iter().chain([EnforcementLayer::Wire]).collect();
+    let keys = section.list::<PublicKey>("host_keys", problems);
+    let authority = section.parsed::<PublicKey>("host_ca", problems);
+    let host = match (keys, authority) {
+        (Some(keys), None) if !keys.is_empty() => Some(HostTrust::Pinned(keys)),
+        (None, Some(key)) => Some(HostTrust::Authority(Box::new(key))),
+        (Some(_), _) | (None, None) => {
+            section.problem(
+                problems,
+                "host_keys",
+                "name the target's public host keys here, or its authority as `host_ca`",
+            );
+            None
+        }
+    };
+    let info = TargetInfo {
+        name: name?,
+        aliases: aliases.into_iter().collect(),
+        logins: logins.into_iter().collect(),
+        labels,
+        layers,
+    };
+    let port = port.and_then(|port| u16::try_from(port).ok()).unwrap_or(22);
+    Some(TargetConfig {
+        info,
+        address: address?.0,
+        port,
+        host: host?,
+    })
+}
+
+/// A host name or address that can be dialled and printed.
+struct HostName(String);
+
+impl FromStr for HostName {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let name = text.parse::<TargetName>().is_ok() || text.parse::<IpAddr>().is_ok();
+        if name {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(format!("`{text}` is no host name or address"))
+        }
+    }
+}
+
+struct LayerWord(EnforcementLayer);
+
+impl FromStr for LayerWord {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "wire" => Ok(Self(EnforcementLayer::Wire)),
+            "line" => Ok(Self(EnforcementLayer::Line)),
+            "sudo" => Err(
+                "`sudo` is not offered by this version: targets have `wire` and `line`".to_owned(),
+            ),
+            other => Err(format!("`{other}` must be `wire` or `line`")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
