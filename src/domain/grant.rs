@@ -91,3 +91,20 @@ impl TargetCertificate<'_> {
         format!("{} {}", self.grant.principal().name, self.session)
     }
 }
+
+#[cfg(test)]
+impl Grant {
+    /// A grant for tests of what takes one.
+    pub(crate) fn for_tests(
+        identity: &VerifiedIdentity,
+        destination: Destination,
+        source: IpAddr,
+    ) -> Self {
+        Self {
+            principal: identity.principal().clone(),
+            destination,
+            source,
+            until: identity.valid_until(),
+        }
+    }
+}
