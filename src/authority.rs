@@ -6,27 +6,19 @@
 
 pub mod key_file;
 
-mod verify;
-
 use std::time::Duration;
 
 use jiff::Timestamp;
 use russh::keys::ssh_key::certificate::{Builder, CertType};
 use russh::keys::ssh_key::private::Ed25519Keypair;
-use russh::keys::{Certificate, HashAlg, PrivateKey, PublicKey};
+use russh::keys::{Certificate, PrivateKey, PublicKey};
 
+use crate::certificate::{
+    BASTION_ONLY, CertificateRefused, PERSON_PREFIX, PresentedCertificate, verify_user_certificate,
+};
 use crate::config::CertificateConfig;
 use crate::domain::grant::TargetCertificate;
 use crate::domain::principal::{Evidence, KeyFingerprint, Principal, VerifiedIdentity};
-
-pub use verify::{CertificateRefused, PresentedCertificate, verify_host_certificate};
-
-/// Stands before a person's name in their certificates. No login on a target can hold a colon, so that a person's
-/// certificate never opens a target by itself, although the same authority signs both.
-const PERSON_PREFIX: &str = "person:";
-
-/// A critical option that only this bastion knows: stock `sshd` refuses a certificate with one it does not know.
-const BASTION_ONLY: &str = "bastion-only@countersign";
 
 /// Clocks may differ by so much: windows begin this long before now.
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
@@ -167,7 +159,7 @@ impl Authority {
         source: std::net::IpAddr,
         now: Timestamp,
     ) -> Result<PresentedCertificate, CertificateRefused> {
-        verify::user_certificate(certificate, self.user.public_key(), source, now)
+        verify_user_certificate(certificate, self.user.public_key(), source, now)
     }
 
     /// The identity behind a verified certificate, with the principal that it was issued to.
@@ -207,11 +199,6 @@ impl Authority {
         builder.serial(serial)?;
         Ok(builder)
     }
-}
-
-/// The fingerprint of a key as OpenSSH shows it.
-pub fn fingerprint(key: &PublicKey) -> KeyFingerprint {
-    KeyFingerprint::new(key.fingerprint(HashAlg::Sha256).to_string())
 }
 
 fn ephemeral_key() -> Result<PrivateKey, AuthorityError> {

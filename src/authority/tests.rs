@@ -1,4 +1,5 @@
 use super::*;
+use crate::certificate::{fingerprint, verify_host_certificate};
 use crate::domain::principal::{PrincipalKind, Subject};
 use crate::domain::target::Destination;
 

@@ -1,5 +1,7 @@
-//! The rules a certificate must pass, each with its own refusal. The SSH library checks a certificate's signature
-//! only against the authority *inside* it: everything that makes it ours is checked here.
+//! The rules a certificate must pass, each with its own refusal (OpenSSH PROTOCOL.certkeys).
+//!
+//! The SSH library checks a certificate's signature only against the authority *inside* it: everything that makes it
+//! ours is checked here, by public keys alone.
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -8,8 +10,19 @@ use jiff::Timestamp;
 use russh::keys::ssh_key::certificate::CertType;
 use russh::keys::{Certificate, HashAlg, PublicKey};
 
-use super::{BASTION_ONLY, PERSON_PREFIX, fingerprint};
 use crate::domain::principal::KeyFingerprint;
+
+/// Stands before a person's name in their certificates. No login on a target can hold a colon, so that a person's
+/// certificate never opens a target by itself, although the same authority signs both.
+pub const PERSON_PREFIX: &str = "person:";
+
+/// A critical option that only this bastion knows: stock `sshd` refuses a certificate with one it does not know.
+pub const BASTION_ONLY: &str = "bastion-only@countersign";
+
+/// The fingerprint of a key as OpenSSH shows it.
+pub fn fingerprint(key: &PublicKey) -> KeyFingerprint {
+    KeyFingerprint::new(key.fingerprint(HashAlg::Sha256).to_string())
+}
 
 /// Why a certificate is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,7 +74,11 @@ pub struct PresentedCertificate {
     pub until: Timestamp,
 }
 
-pub(super) fn user_certificate(
+/// Verifies a person's certificate that a client presented and whose key it has proved.
+///
+/// # Errors
+/// When any rule of DESIGN §5 does not hold.
+pub fn verify_user_certificate(
     certificate: &Certificate,
     authority: &PublicKey,
     source: IpAddr,

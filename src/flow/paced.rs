@@ -1,0 +1,143 @@
+//! Sockets whose reading slows or stops while what they brought still waits.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep};
+
+use super::{HARD_LIMIT, Load};
+
+/// Bytes that a congested client connection may still bring before its reading is paced.
+const UNPACED_BYTES: usize = 4 * 1024 * 1024;
+const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(25);
+
+/// Bytes at which the reading of a target's connection stops, and at which it goes on.
+const PAUSE_BYTES: usize = 4 * 1024 * 1024;
+const RESUME_BYTES: usize = 2 * 1024 * 1024;
+
+/// A client's socket: never stopped, as its keepalives and other channels must get through, but paced while congested.
+#[derive(Debug)]
+pub struct ClientSocket<S> {
+    socket: S,
+    load: Arc<Load>,
+    brought: usize,
+    pause: Duration,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> ClientSocket<S> {
+    /// Paces `socket` by the load of its connection.
+    pub fn new(socket: S, load: Arc<Load>) -> Self {
+        Self {
+            socket,
+            load,
+            brought: 0,
+            pause: SHORTEST_PAUSE,
+            sleep: None,
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for ClientSocket<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.load.queued() > HARD_LIMIT {
+            return Poll::Ready(Err(io::Error::other("the peer ignores its window")));
+        }
+        if !this.load.is_congested() {
+            (this.brought, this.pause, this.sleep) = (0, SHORTEST_PAUSE, None);
+        } else if this.brought >= UNPACED_BYTES {
+            let pause = this.pause;
+            let sleep = this
+                .sleep
+                .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + pause)));
+            ready!(sleep.as_mut().poll(context));
+            this.sleep = None;
+            this.pause = (this.pause * 2).min(LONGEST_PAUSE);
+            this.brought = UNPACED_BYTES.saturating_sub(buffer.remaining());
+        }
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut this.socket).poll_read(context, buffer))?;
+        this.brought += buffer.filled().len() - before;
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// A target's socket: it has one session only, so that its reading may stop until the client took what waits.
+#[derive(Debug)]
+pub struct TargetSocket<S> {
+    socket: S,
+    load: Arc<Load>,
+    paused: bool,
+}
+
+impl<S> TargetSocket<S> {
+    /// Stops and resumes `socket` by the load of its connection.
+    pub fn new(socket: S, load: Arc<Load>) -> Self {
+        Self {
+            socket,
+            load,
+            paused: false,
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for TargetSocket<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        this.load.eased.register(context.waker());
+        let limit = if this.paused {
+            RESUME_BYTES
+        } else {
+            PAUSE_BYTES
+        };
+        this.paused = this.load.queued() > limit;
+        if this.paused {
+            return Poll::Pending;
+        }
+        Pin::new(&mut this.socket).poll_read(context, buffer)
+    }
+}
+
+macro_rules! write_through {
+    ($socket:ident) => {
+        impl<S: AsyncWrite + Unpin> AsyncWrite for $socket<S> {
+            fn poll_write(
+                mut self: Pin<&mut Self>,
+                context: &mut Context<'_>,
+                bytes: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                Pin::new(&mut self.socket).poll_write(context, bytes)
+            }
+
+            fn poll_flush(
+                mut self: Pin<&mut Self>,
+                context: &mut Context<'_>,
+            ) -> Poll<io::Result<()>> {
+                Pin::new(&mut self.socket).poll_flush(context)
+            }
+
+            fn poll_shutdown(
+                mut self: Pin<&mut Self>,
+                context: &mut Context<'_>,
+            ) -> Poll<io::Result<()>> {
+                Pin::new(&mut self.socket).poll_shutdown(context)
+            }
+        }
+    };
+}
+write_through!(ClientSocket);
+write_through!(TargetSocket);

@@ -1,0 +1,95 @@
+use super::*;
+use bytes::Bytes;
+use russh::ChannelMsg;
+
+fn data(bytes: usize) -> ChannelMsg {
+    ChannelMsg::Data {
+        data: Bytes::from(vec![7; bytes]),
+    }
+}
+
+#[tokio::test]
+async fn a_channel_is_granted_less_the_more_waits_and_never_nothing() {
+    let load = Arc::new(Load::default());
+    let gauge = Gauge::new(Arc::clone(&load));
+    let (filler, mut drain) = queue(Arc::clone(&gauge));
+    assert_eq!(gauge.window() as usize, WINDOW_BYTES);
+    for _ in 0..5 {
+        filler.push(data(1024 * 1024));
+    }
+    assert_eq!(gauge.window(), TRICKLE);
+    assert!(load.is_congested());
+    while drain.ready().is_some() {}
+    assert_eq!(gauge.window() as usize, WINDOW_BYTES);
+    assert!(!load.is_congested());
+    assert_eq!(load.queued(), 0);
+}
+
+#[tokio::test]
+async fn tiny_packets_are_joined_and_stay_in_order() {
+    let gauge = Gauge::new(Arc::default());
+    let (filler, mut drain) = queue(Arc::clone(&gauge));
+    for byte in 0..100u8 {
+        filler.push(ChannelMsg::Data {
+            data: Bytes::from(vec![byte]),
+        });
+    }
+    filler.push(ChannelMsg::Eof);
+    drop(filler);
+    let mut bytes = Vec::new();
+    let mut entries = 0;
+    while let Some(item) = drain.next().await {
+        entries += 1;
+        if let Item::Data(data) = item {
+            bytes.extend_from_slice(data.bytes());
+        }
+    }
+    assert_eq!(bytes, (0..100).collect::<Vec<u8>>());
+    assert_eq!(entries, 2);
+    assert_eq!(gauge.window() as usize, WINDOW_BYTES);
+}
+
+#[tokio::test]
+async fn the_end_is_noticed_while_nobody_takes_anything() {
+    let (filler, drain) = queue(Gauge::new(Arc::default()));
+    filler.push(data(10));
+    let end = drain.end();
+    drop(filler);
+    end.wait().await;
+}
+
+#[tokio::test]
+async fn a_target_is_not_read_while_too_much_waits_and_is_read_again_after() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let load = Arc::new(Load::default());
+    let gauge = Gauge::new(Arc::clone(&load));
+    let (filler, mut drain) = queue(gauge);
+    let (ours, mut theirs) = tokio::io::duplex(64);
+    let mut socket = TargetSocket::new(ours, Arc::clone(&load));
+    theirs.write_all(b"x").await.unwrap();
+    filler.push(data(5 * 1024 * 1024));
+    let mut byte = [0];
+    let paused = std::future::poll_fn(|context| {
+        let mut buffer = tokio::io::ReadBuf::new(&mut byte);
+        std::task::Poll::Ready(
+            std::pin::Pin::new(&mut socket)
+                .as_mut()
+                .get_mut()
+                .poll_once(context, &mut buffer)
+                .is_pending(),
+        )
+    });
+    assert!(paused.await);
+    while drain.ready().is_some() {}
+    assert_eq!(socket.read(&mut byte).await.unwrap(), 1);
+}
+
+impl<S: tokio::io::AsyncRead + Unpin> TargetSocket<S> {
+    fn poll_once(
+        &mut self,
+        context: &mut std::task::Context<'_>,
+        buffer: &mut tokio::io::ReadBuf<'_>,
+    ) -> std::task::Poll<std::io::Result<()>> {
+        tokio::io::AsyncRead::poll_read(std::pin::Pin::new(self), context, buffer)
+    }
+}
