@@ -182,7 +182,8 @@ fn settings(trust: &HostTrust) -> client::Config {
 fn pinned_algorithms(keys: &[PublicKey]) -> Vec<Algorithm> {
     let pinned = |algorithm: &Algorithm| {
         let same = |key: &PublicKey| {
-            key.algorithm() == *algorithm || (key.algorithm().is_rsa() && algorithm.is_rsa())
+            key.algorithm() == *algorithm
+                || (matches!(algorithm, Algorithm::Rsa { .. }) && key.algorithm().is_rsa())
         };
         keys.iter().any(same)
     };
