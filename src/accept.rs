@@ -83,6 +83,9 @@ pub struct ClientChannel {
 
 /// Whoever answers the questions of one connection.
 pub trait Reception: Send + 'static {
+    /// Shown to the client before it logs in.
+    fn banner(&self) -> Option<String>;
+
     /// May this key, whose possession the client has proved, log in as `user`?
     fn key(&mut self, user: &str, key: &PublicKey) -> impl Future<Output = Admission> + Send;
 
@@ -164,6 +167,10 @@ fn answer(admission: Admission) -> Auth {
 
 impl<R: Reception> server::Handler for Callbacks<R> {
     type Error = russh::Error;
+
+    async fn authentication_banner(&mut self) -> Result<Option<String>, Self::Error> {
+        Ok(self.reception.banner())
+    }
 
     async fn auth_publickey(
         &mut self,

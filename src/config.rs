@@ -64,6 +64,8 @@ pub struct SshConfig {
     pub public_port: u16,
     /// The node's own host key.
     pub host_key: PathBuf,
+    /// Shown to clients before they sign in.
+    pub banner: Option<String>,
     /// How long a client may take to be identified.
     pub login_deadline: Duration,
     /// Connections that may be open at once.

@@ -1,2 +1,31 @@
-//! x
-fn main() {}
+//! The `countersign` program.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use countersign::cli::{Cli, Command};
+use countersign::command;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli.command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("countersign: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Serve(configured) => command::serve::run(&configured),
+        Command::Demo(demo) => command::demo::run(&demo),
+        Command::Check(configured) => command::check::run(&configured),
+        Command::Policy(policy) => command::policy::run(policy),
+        Command::Replay(replay) => command::replay::run(&replay),
+        Command::Audit(audit) => command::audit::run(audit),
+        Command::Ca(ca) => command::ca::run(ca),
+    }
+}

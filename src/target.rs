@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use russh::client::{self, Msg};
 use russh::keys::{Algorithm, Certificate, PrivateKey, PublicKey, PublicKeyOrCertificate};
-use russh::{Channel, ChannelOpenFailure, ChannelWriteHalf, Disconnect};
+use russh::{Channel, ChannelOpenFailure, ChannelWriteHalf};
 use tokio::net::TcpStream;
 use tokio_util::task::TaskTracker;
 
@@ -94,13 +94,9 @@ pub struct TargetChannel {
 }
 
 impl TargetChannel {
-    /// Says good-bye. A connection whose loop is stuck ends when this is dropped.
-    pub async fn close(self) {
-        let goodbye = self
-            .link
-            .handle
-            .disconnect(Disconnect::ByApplication, "", "");
-        let _ = tokio::time::timeout(Duration::from_secs(1), goodbye).await;
+    /// The two directions, and the connection that must be kept as long as either is used.
+    pub fn into_parts(self) -> (Drain, ChannelWriteHalf<Msg>, Link) {
+        (self.input, self.output, self.link)
     }
 }
 

@@ -114,6 +114,7 @@ fn ssh(
     let public_port = section.number("public_port", 1..=65_535, problems);
     let host_key = path(&mut section, "host_key", file, problems)
         .unwrap_or_else(|| data.join("keys/ssh_host_ed25519_key"));
+    let banner = section.parsed::<String>("banner", problems);
     let login_deadline = section
         .duration("login_deadline", 10 * SECOND..=HOUR, problems)
         .unwrap_or(5 * MINUTE);
@@ -132,6 +133,7 @@ fn ssh(
         public_host,
         public_port,
         host_key,
+        banner,
         login_deadline,
         max_connections,
         max_unidentified,

@@ -171,6 +171,8 @@ pub enum AuditEvent {
         bytes_in: u64,
         /// Bytes from the target to the client.
         bytes_out: u64,
+        /// SHA-256 of the finished recording; `None` when it could not be finished.
+        recording: Option<String>,
     },
 }
 

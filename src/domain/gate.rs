@@ -9,6 +9,8 @@
 //!     └── held ─▶ Held ── released ─▶ …                                  └── denied ─▶ Open, line cleared
 //! ```
 
+use bytes::Bytes;
+
 use crate::domain::command::Command;
 use crate::domain::hold::Clearance;
 use crate::domain::id::HoldId;
@@ -37,7 +39,7 @@ pub enum Watch {
 #[derive(Debug)]
 pub enum Event {
     /// The client sent bytes.
-    Typed(Vec<u8>),
+    Typed(Bytes),
     /// The client will send no more.
     InputEnded,
     /// The line that the withheld key would submit, read when the echo was quiet; or that there is none.
@@ -58,7 +60,7 @@ pub enum Event {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Send input that submits nothing.
-    Forward(Vec<u8>),
+    Forward(Bytes),
     /// Send what was cleared: start the command, or press the withheld key.
     Submit {
         /// The proof; the bytes of a started command are taken from it.
@@ -171,6 +173,11 @@ impl Gate {
         }
     }
 
+    /// Whether the gate waits for the output to be quiet before it looks at what was typed behind a submitted line.
+    pub fn is_settling(&self) -> bool {
+        matches!(self.state, State::Settling(_))
+    }
+
     /// Whether input should be handed in now; otherwise it waits where flow control holds it back.
     /// While a hold waits at a terminal, input is taken to notice Ctrl-C.
     pub fn wants_input(&self) -> bool {
@@ -203,7 +210,7 @@ impl Gate {
                 },
                 vec![],
             ),
-            (state, Event::Typed(bytes)) => Self { state, pending }.typed(&bytes),
+            (state, Event::Typed(bytes)) => Self { state, pending }.typed(bytes),
             (state, Event::InputEnded) => {
                 pending.ended = true;
                 Self { state, pending }.go_on(Vec::new())
@@ -253,7 +260,12 @@ impl Gate {
         }
     }
 
-    fn typed(mut self, bytes: &[u8]) -> (Self, Vec<Effect>) {
+    fn typed(mut self, bytes: Bytes) -> (Self, Vec<Effect>) {
+        if matches!(self.state, State::Open(Watch::Stream | Watch::Terminal))
+            && self.pending.bytes.is_empty()
+        {
+            return (self, vec![Effect::Forward(bytes)]);
+        }
         let at_terminal = match &self.state {
             State::Held { kind, .. } => kind.at_terminal(),
             State::Settling(watch) => *watch == Watch::Keys,
@@ -273,7 +285,7 @@ impl Gate {
                 self.pending.bytes.extend_from_slice(kept);
                 effects.push(Effect::Bell);
             }
-            Some(_) | None => self.pending.bytes.extend_from_slice(bytes),
+            Some(_) | None => self.pending.bytes.extend_from_slice(&bytes),
         }
         self.go_on(effects)
     }
@@ -289,7 +301,7 @@ impl Gate {
                     state: State::Open(watch),
                     pending: self.pending,
                 },
-                vec![Effect::Forward(vec![INTERRUPT])],
+                vec![Effect::Forward(Bytes::from_static(&[INTERRUPT]))],
             ),
             State::Open(_) | State::Reading { .. } | State::Deciding { .. } | State::Closed => {
                 (self, vec![])
@@ -306,7 +318,7 @@ impl Gate {
         match watch {
             Watch::Stream | Watch::Terminal => {
                 if !bytes.is_empty() {
-                    effects.push(Effect::Forward(bytes));
+                    effects.push(Effect::Forward(bytes.into()));
                 }
             }
             Watch::Keys => return self.keys(bytes, effects),
@@ -450,7 +462,7 @@ impl Gate {
                     state: State::Open(watch),
                     pending,
                 },
-                vec![Effect::Forward(CLEAR_LINE.to_vec())],
+                vec![Effect::Forward(Bytes::from_static(CLEAR_LINE))],
             ),
         }
     }
@@ -468,7 +480,7 @@ impl Kind {
 
 fn push_forward(effects: &mut Vec<Effect>, bytes: Vec<u8>) {
     if !bytes.is_empty() {
-        effects.push(Effect::Forward(bytes));
+        effects.push(Effect::Forward(bytes.into()));
     }
 }
 

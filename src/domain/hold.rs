@@ -164,7 +164,7 @@ impl Hold {
         self.expires
     }
 
-    /// Takes one person's answer. The permit proves that policy names them for this hold.
+    /// Takes one person's answer, and gives it as it is kept. The permit proves that policy names them for this hold.
     ///
     /// # Errors
     /// When the answer does not count; the hold is handed back unchanged.
@@ -175,7 +175,7 @@ impl Hold {
         reason: &str,
         permit: &Permit,
         now: Timestamp,
-    ) -> Result<Answered, Box<(Self, AnswerError)>> {
+    ) -> Result<(Approval, Answered), Box<(Self, AnswerError)>> {
         let reason: String = reason
             .trim()
             .chars()
@@ -190,21 +190,22 @@ impl Hold {
             reason,
             at: now,
         };
-        match answer {
-            Answer::Refuse => Ok(Answered::Resolved(Box::new(
-                self.end(Resolution::Refused { by: given }, now),
-            ))),
+        let resolution = match answer {
+            Answer::Refuse => Resolution::Refused { by: given.clone() },
             Answer::Approve => {
-                self.approvals.push(given);
+                self.approvals.push(given.clone());
                 if self.approvals.len() < usize::from(self.requirements.approvals.get()) {
-                    return Ok(Answered::Waiting(Box::new(self)));
+                    return Ok((given, Answered::Waiting(Box::new(self))));
                 }
-                let by = self.approvals.clone();
-                Ok(Answered::Resolved(Box::new(
-                    self.end(Resolution::Approved { by }, now),
-                )))
+                Resolution::Approved {
+                    by: self.approvals.clone(),
+                }
             }
-        }
+        };
+        Ok((
+            given,
+            Answered::Resolved(Box::new(self.end(resolution, now))),
+        ))
     }
 
     fn accepts(
@@ -319,6 +320,18 @@ impl Clearance {
             &command.scope.destination.target,
         );
         if permit.covers(&principal.subject, action, &matter) {
+            Ok(Self { command })
+        } else {
+            Err(command)
+        }
+    }
+
+    /// The clearance of a line that holds nothing to run: Enter on an empty prompt.
+    ///
+    /// # Errors
+    /// The command is handed back when it holds anything but white space.
+    pub fn of_nothing(command: Command) -> Result<Self, Command> {
+        if command.bytes.iter().all(u8::is_ascii_whitespace) {
             Ok(Self { command })
         } else {
             Err(command)

@@ -84,8 +84,8 @@ name!(
 );
 name!(
     /// A group as the identity provider names it.
-    GroupName, "group", "1 to 256 bytes without spaces, quotes or control characters",
-    |text| printable(text, 256)
+    GroupName, "group", "1 to 256 bytes without quotes or control characters, spaces only between words",
+    |text| text.split(' ').all(|word| printable(word, 256)) && text.len() <= 256
 );
 name!(
     /// An account on a target. SSH certificates call this a principal; only the certificate code says so.
@@ -124,6 +124,8 @@ mod tests {
 
     #[test]
     fn ordinary_names_pass() {
+        assert!("Domain Admins".parse::<GroupName>().is_ok());
+        assert!(" Domain".parse::<GroupName>().is_err());
         assert!("deploy".parse::<LoginName>().is_ok());
         assert!("db1.prod".parse::<TargetName>().is_ok());
         assert!("zoë@example.com".parse::<PrincipalName>().is_ok());

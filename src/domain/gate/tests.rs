@@ -33,7 +33,7 @@ fn open(watch: Watch) -> Gate {
 }
 
 fn typed(gate: Gate, bytes: &[u8]) -> (Gate, Vec<Effect>) {
-    gate.step(Event::Typed(bytes.to_vec()))
+    gate.step(Event::Typed(Bytes::copy_from_slice(bytes)))
 }
 
 #[test]
@@ -41,7 +41,10 @@ fn the_submitting_key_waits_until_its_line_is_cleared() {
     let (gate, effects) = typed(open(Watch::Keys), b"sudo id\r");
     assert_eq!(
         effects,
-        [Effect::Forward(b"sudo id".to_vec()), Effect::ReadLine]
+        [
+            Effect::Forward(Bytes::from_static(b"sudo id")),
+            Effect::ReadLine
+        ]
     );
     let (gate, effects) = gate.step(Event::Read(command(b"sudo id")));
     assert_eq!(effects, [Effect::Decide]);
@@ -75,26 +78,32 @@ fn ctrl_c_takes_a_hold_back_and_the_line_is_cleared() {
     let (gate, effects) = typed(gate, b"\x03");
     assert_eq!(effects, [Effect::Withdraw(hold)]);
     let (gate, effects) = gate.step(Event::Denied);
-    assert_eq!(effects, [Effect::Forward(CLEAR_LINE.to_vec())]);
+    assert_eq!(effects, [Effect::Forward(Bytes::from_static(CLEAR_LINE))]);
     assert!(gate.wants_input());
 }
 
 #[test]
 fn ctrl_c_in_the_input_of_a_program_without_a_terminal_is_a_byte() {
     let (gate, effects) = typed(open(Watch::Stream), b"\x03\r\n\x04");
-    assert_eq!(effects, [Effect::Forward(b"\x03\r\n\x04".to_vec())]);
+    assert_eq!(
+        effects,
+        [Effect::Forward(Bytes::from_static(b"\x03\r\n\x04"))]
+    );
     assert!(gate.wants_input());
 }
 
 #[test]
 fn each_line_of_a_paste_is_its_own_question() {
     let (gate, effects) = typed(open(Watch::Keys), b"\x1b[200~id\rwho\x1b[201~");
-    assert_eq!(effects, [Effect::Forward(b"id".to_vec()), Effect::ReadLine]);
+    assert_eq!(
+        effects,
+        [Effect::Forward(Bytes::from_static(b"id")), Effect::ReadLine]
+    );
     let (gate, _) = gate.step(Event::Read(command(b"id")));
     let (gate, effects) = gate.step(Event::Cleared(clearance(b"id")));
     assert_eq!(effects.last(), Some(&Effect::AwaitQuiet));
     let (_, effects) = gate.step(Event::Quiet);
-    assert_eq!(effects, [Effect::Forward(b"who".to_vec())]);
+    assert_eq!(effects, [Effect::Forward(Bytes::from_static(b"who"))]);
 }
 
 #[test]
@@ -113,7 +122,10 @@ fn a_shell_without_a_terminal_gets_its_input_line_by_line() {
 #[test]
 fn an_escape_and_its_letter_in_two_packets_are_still_one_key() {
     let (gate, effects) = typed(open(Watch::Keys), b"sudo id\x1b");
-    assert_eq!(effects, [Effect::Forward(b"sudo id\x1b".to_vec())]);
+    assert_eq!(
+        effects,
+        [Effect::Forward(Bytes::from_static(b"sudo id\x1b"))]
+    );
     let (_, effects) = typed(gate, b"a");
     assert_eq!(effects, [Effect::ReadLine]);
 }
@@ -171,7 +183,7 @@ proptest! {
         let mut gate = open(Watch::Keys);
         for step in moves {
             let event = match step {
-                Move::Type(bytes) => Event::Typed(bytes),
+                Move::Type(bytes) => Event::Typed(bytes.into()),
                 Move::Read => Event::Read(command(b"line")),
                 Move::Clear => Event::Cleared(clearance(b"line")),
                 Move::Hold => Event::Held(HoldId::new(1)),

@@ -1,0 +1,255 @@
+//! Holds that wait for people: opened, answered, withdrawn, expired, and awaited.
+//!
+//! The rows of the store decide, so that an answer given on one node reaches a hold on another: a change is a
+//! compare-and-swap, and whoever waits reads the row. Waking is only a hint that something changed, and a missed one
+//! is repaired by looking again. Who may answer is policy's business: an answer comes with its permit.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use crate::domain::action::Requirements;
+use crate::domain::command::CommandDigest;
+use crate::domain::hold::{Answer, AnswerError, Answered, Approval, Hold, Resolved};
+use crate::domain::id::HoldId;
+use crate::domain::name::NodeName;
+use crate::domain::principal::Principal;
+use crate::domain::request::ApprovalRequest;
+use crate::domain::verdict::Permit;
+use crate::store::{HoldState, Store, StoreError, StoredHold};
+
+/// How often a waiter looks at its row without being woken: the most that an answer from another node is late.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How often a change is tried anew when somebody else changed the hold first.
+const ATTEMPTS: usize = 16;
+/// How many ids are drawn for a new hold before the store is given up on.
+const DRAWS: usize = 8;
+
+/// Why an approval operation failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ApprovalError {
+    /// There is no such request.
+    #[error("there is no request `{0}`")]
+    Unknown(HoldId),
+    /// It ended before.
+    #[error("request `{id}` has ended: it was {how}")]
+    Ended {
+        /// Which.
+        id: HoldId,
+        /// `approved`, `refused`, `expired` or `withdrawn`.
+        how: &'static str,
+    },
+    /// What was shown to the approver is not what waits.
+    #[error("request `{0}` is not the one that was shown; look at it again")]
+    Changed(HoldId),
+    /// The answer does not count.
+    #[error("{0}")]
+    Answer(#[from] AnswerError),
+    /// The store failed; nothing was changed.
+    #[error("the request could not be changed: {0}")]
+    Store(#[from] StoreError),
+    /// Too many people at once.
+    #[error("request `{0}` is being answered by others; try again")]
+    Busy(HoldId),
+    /// The system gave no random bytes.
+    #[error("the system gave no random bytes")]
+    Random,
+}
+
+/// The way to the holds. Clones share their wake-ups.
+#[derive(Debug, Clone)]
+pub struct Approvals {
+    store: Store,
+    node: NodeName,
+    changes: watch::Sender<u64>,
+}
+
+impl Approvals {
+    /// The holds of a store, as seen from one node.
+    pub fn new(store: Store, node: NodeName) -> Self {
+        Self {
+            store,
+            node,
+            changes: watch::Sender::new(0),
+        }
+    }
+
+    /// Wakes whenever a hold changed on this node.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    fn changed(&self) {
+        self.changes
+            .send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Suspends an action. The request is made for the id that was drawn.
+    ///
+    /// # Errors
+    /// When the store fails; then nothing waits and nothing may run.
+    pub async fn open(
+        &self,
+        request: impl Fn(HoldId) -> ApprovalRequest,
+        requirements: &Requirements,
+        now: Timestamp,
+    ) -> Result<Hold, ApprovalError> {
+        let mut last = None;
+        for _ in 0..DRAWS {
+            let mut random = [0; 4];
+            aws_lc_rs::rand::fill(&mut random).map_err(|_| ApprovalError::Random)?;
+            let id = HoldId::new(u32::from_ne_bytes(random));
+            let hold = Hold::open(request(id), requirements.clone(), now);
+            match self.store.hold_opened(&self.node, &hold).await {
+                Ok(()) => {
+                    self.changed();
+                    return Ok(hold);
+                }
+                Err(StoreError::Taken(id)) => last = Some(StoreError::Taken(id)),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(last.map_or(ApprovalError::Random, ApprovalError::Store))
+    }
+
+    /// One waiting hold.
+    ///
+    /// # Errors
+    /// When there is none, or it has ended.
+    pub async fn waiting_hold(&self, id: &HoldId) -> Result<Hold, ApprovalError> {
+        self.load_waiting(id).await.map(|(hold, _)| hold)
+    }
+
+    async fn load_waiting(&self, id: &HoldId) -> Result<(Hold, StoredHold), ApprovalError> {
+        let Some(stored) = self.store.hold(id).await? else {
+            return Err(ApprovalError::Unknown(id.clone()));
+        };
+        match &stored.state {
+            HoldState::Waiting(hold) => Ok((Hold::clone(hold), stored)),
+            HoldState::Resolved(resolved) => Err(ApprovalError::Ended {
+                id: id.clone(),
+                how: resolved.resolution().word(),
+            }),
+        }
+    }
+
+    /// Takes one person's answer to exactly the action that has `shown`; gives it as it was kept and what it did.
+    ///
+    /// # Errors
+    /// When the answer does not count, the hold has ended or is another, or the store fails.
+    pub async fn answer(
+        &self,
+        id: &HoldId,
+        shown: &CommandDigest,
+        approver: &Principal,
+        answer: Answer,
+        reason: &str,
+        permit: &Permit,
+    ) -> Result<(Approval, Answered), ApprovalError> {
+        for _ in 0..ATTEMPTS {
+            let (hold, stored) = self.load_waiting(id).await?;
+            if hold.digest() != shown {
+                return Err(ApprovalError::Changed(id.clone()));
+            }
+            let given = hold.answer(approver.clone(), answer, reason, permit, Timestamp::now());
+            let (approval, answered) = given.map_err(|refused| ApprovalError::Answer(refused.1))?;
+            let state = match &answered {
+                Answered::Waiting(hold) => HoldState::Waiting(hold.clone()),
+                Answered::Resolved(resolved) => HoldState::Resolved(resolved.clone()),
+            };
+            match self.store.transition(id, stored.version, &state).await {
+                Ok(_) => {
+                    self.changed();
+                    return Ok((approval, answered));
+                }
+                Err(StoreError::Conflict(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(ApprovalError::Busy(id.clone()))
+    }
+
+    /// Takes a hold back. Tells how it ended, which may have been otherwise meanwhile.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn withdraw(&self, id: &HoldId, why: &str) -> Result<Resolved, ApprovalError> {
+        self.end(id, |hold, now| Ok(hold.withdraw(why, now))).await
+    }
+
+    /// Ends a hold unless it has ended already; `ending` may also leave it waiting.
+    async fn end(
+        &self,
+        id: &HoldId,
+        ending: impl Fn(Hold, Timestamp) -> Result<Resolved, Box<Hold>>,
+    ) -> Result<Resolved, ApprovalError> {
+        for _ in 0..ATTEMPTS {
+            let Some(stored) = self.store.hold(id).await? else {
+                return Err(ApprovalError::Unknown(id.clone()));
+            };
+            let hold = match stored.state {
+                HoldState::Resolved(resolved) => return Ok(*resolved),
+                HoldState::Waiting(hold) => *hold,
+            };
+            let Ok(resolved) = ending(hold, Timestamp::now()) else {
+                return Err(ApprovalError::Busy(id.clone()));
+            };
+            let state = HoldState::Resolved(Box::new(resolved.clone()));
+            match self.store.transition(id, stored.version, &state).await {
+                Ok(_) => {
+                    self.changed();
+                    return Ok(resolved);
+                }
+                Err(StoreError::Conflict(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(ApprovalError::Busy(id.clone()))
+    }
+
+    /// Waits until a hold has ended, and ends it itself when its time is over.
+    ///
+    /// # Errors
+    /// When the store fails: whoever waits must treat that as a refusal.
+    pub async fn ended(&self, id: &HoldId) -> Result<Resolved, ApprovalError> {
+        let mut changes = self.changes();
+        loop {
+            changes.borrow_and_update();
+            let Some(stored) = self.store.hold(id).await? else {
+                return Err(ApprovalError::Unknown(id.clone()));
+            };
+            let hold = match stored.state {
+                HoldState::Resolved(resolved) => return Ok(*resolved),
+                HoldState::Waiting(hold) => hold,
+            };
+            let left = Duration::try_from(hold.expires().duration_since(Timestamp::now()))
+                .unwrap_or_default();
+            if left.is_zero() {
+                return self.end(id, Hold::expire).await;
+            }
+            let _ = tokio::time::timeout(left.min(LOOK_AGAIN), changes.changed()).await;
+        }
+    }
+
+    /// The holds that wait now, the oldest first.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn waiting(&self) -> Result<Vec<Hold>, ApprovalError> {
+        let now = Timestamp::now();
+        let waiting = self.store.waiting().await?;
+        Ok(waiting
+            .into_iter()
+            .filter(|hold| hold.expires() > now)
+            .collect())
+    }
+
+    /// The holds that ended, the last ended first.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn history(&self, limit: u32) -> Result<Vec<Resolved>, ApprovalError> {
+        Ok(self.store.resolved(limit).await?)
+    }
+}

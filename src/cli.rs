@@ -1,0 +1,160 @@
+//! The command line of the `countersign` program.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// A checkpoint inside the SSH session: federated logins, held commands, recordings that prove what happened.
+#[derive(Debug, Parser)]
+#[command(version, about, propagate_version = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The program's commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the bastion
+    Serve(Configured),
+    /// Try everything on this machine: a bastion, an identity provider and two targets, for demonstration
+    Demo(Demo),
+    /// Check the configuration and say what it would do
+    Check(Configured),
+    /// Work on policies
+    #[command(subcommand)]
+    Policy(Policy),
+    /// Replay a recording file in this terminal
+    Replay(Replay),
+    /// Verify or export the audit trail
+    #[command(subcommand)]
+    Audit(Audit),
+    /// Make and show the certificate authorities
+    #[command(subcommand)]
+    Ca(Ca),
+}
+
+/// Commands that need the configuration.
+#[derive(Debug, Args)]
+pub struct Configured {
+    /// The configuration file
+    #[arg(long, short, default_value = "/etc/countersign/countersign.toml")]
+    pub config: PathBuf,
+}
+
+/// `countersign demo`.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// The folder for everything the demo makes; a temporary one when it is not given
+    #[arg(long)]
+    pub dir: Option<PathBuf>,
+    /// The port of the bastion on 127.0.0.1; a free one when it is not given
+    #[arg(long, default_value_t = 0)]
+    pub port: u16,
+}
+
+/// `countersign policy …`.
+#[derive(Debug, Subcommand)]
+pub enum Policy {
+    /// Validate a folder of policies
+    Check {
+        /// The folder
+        folder: PathBuf,
+    },
+    /// Run a file of cases against a folder of policies
+    Test {
+        /// The folder
+        folder: PathBuf,
+        /// The cases, such as config/policy/tests.toml
+        cases: PathBuf,
+    },
+    /// Say what policy decides about a command, and why
+    Explain(Explain),
+}
+
+/// `countersign policy explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The folder of policies
+    pub folder: PathBuf,
+    /// The person's groups, separated by commas
+    #[arg(long, value_delimiter = ',')]
+    pub groups: Vec<String>,
+    /// The target's name
+    #[arg(long, default_value = "target")]
+    pub target: String,
+    /// The target's labels, such as env=prod
+    #[arg(long = "label")]
+    pub labels: Vec<String>,
+    /// The login on the target
+    #[arg(long, default_value = "deploy")]
+    pub login: String,
+    /// One JSON value instead of text
+    #[arg(long)]
+    pub json: bool,
+    /// The command, as the client would send it
+    pub command: String,
+}
+
+/// `countersign replay`.
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// The recording, an asciicast v3 file
+    pub file: PathBuf,
+    /// Cap pauses to so many seconds
+    #[arg(long, default_value_t = 2.0)]
+    pub idle: f64,
+}
+
+/// `countersign audit …`.
+#[derive(Debug, Subcommand)]
+pub enum Audit {
+    /// Verify the chains in the store, or in an exported file
+    Verify {
+        /// Where the store is
+        #[command(flatten)]
+        configured: Configured,
+        /// An exported file (JSON lines) to verify instead, offline
+        #[arg(long)]
+        file: Option<PathBuf>,
+    },
+    /// Write the audit trail to standard output as JSON lines
+    Export {
+        /// Where the store is
+        #[command(flatten)]
+        configured: Configured,
+        /// Only records from this time on, such as 2026-11-24T00:00:00Z
+        #[arg(long)]
+        since: Option<jiff::Timestamp>,
+        /// Only records before this time
+        #[arg(long)]
+        until: Option<jiff::Timestamp>,
+    },
+}
+
+/// `countersign ca …`.
+#[derive(Debug, Subcommand)]
+pub enum Ca {
+    /// Make the keys that are missing; existing ones are left as they are
+    Init(Configured),
+    /// Show one authority's public key
+    Show {
+        /// Which
+        authority: AuthorityName,
+        /// Where its key is
+        #[command(flatten)]
+        configured: Configured,
+    },
+    /// Show what targets and clients have to trust, ready to paste
+    PublicKeys(Configured),
+}
+
+/// One of the two authorities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum AuthorityName {
+    /// Signs certificates of people and sessions; targets trust it.
+    User,
+    /// Signs host certificates; clients trust it.
+    Host,
+}

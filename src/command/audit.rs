@@ -1,0 +1,72 @@
+//! `countersign audit verify|export`.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::process::ExitCode;
+
+use anyhow::Context;
+
+use super::{print, runtime};
+use crate::audit::{self, Period, Report};
+use crate::cli::Audit;
+use crate::config::Config;
+use crate::node::store_url;
+use crate::store::Store;
+
+/// Verifies or exports the audit trail.
+///
+/// # Errors
+/// When the store or file cannot be read, or a chain is broken.
+pub fn run(command: Audit) -> anyhow::Result<ExitCode> {
+    match command {
+        Audit::Verify {
+            file: Some(file), ..
+        } => {
+            let opened =
+                File::open(&file).with_context(|| format!("cannot read `{}`", file.display()))?;
+            tell(&audit::verify_export(BufReader::new(opened))?)
+        }
+        Audit::Verify {
+            configured,
+            file: None,
+        } => {
+            let config = crate::config::load(&configured.config)?;
+            let report = runtime()?.block_on(async {
+                Ok::<_, anyhow::Error>(audit::verify(&open(&config).await?).await?)
+            })?;
+            tell(&report)
+        }
+        Audit::Export {
+            configured,
+            since,
+            until,
+        } => {
+            let config = crate::config::load(&configured.config)?;
+            runtime()?.block_on(async {
+                let store = open(&config).await?;
+                audit::export(&store, Period { since, until }, &mut tokio::io::stdout()).await?;
+                Ok::<_, anyhow::Error>(())
+            })?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+async fn open(config: &Config) -> anyhow::Result<Store> {
+    Ok(Store::open_existing(&store_url(config)?).await?)
+}
+
+fn tell(report: &Report) -> anyhow::Result<ExitCode> {
+    let mut out = format!(
+        "ok: {} records, nothing was changed, removed or put in\n",
+        report.records
+    );
+    for head in &report.heads {
+        out.push_str(&format!("{head}\n"));
+    }
+    out.push_str(
+        "a removed end does not show by itself: compare these heads with those you noted before\n",
+    );
+    print(&out)?;
+    Ok(ExitCode::SUCCESS)
+}

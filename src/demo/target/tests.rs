@@ -1,0 +1,7 @@
+//! The demo target as the real `ssh` meets it.
+
+mod access;
+
+mod commands;
+
+mod harness;

@@ -1,0 +1,73 @@
+//! Bytes → how well they were understood.
+//!
+//! It owns the reading of commands: [`exec`] for the text of an exec request, [`line`] for what stands on the
+//! command line of an interactive shell. Invariant: what is not certain is an `Unknown` in the [`Reading`], never
+//! left out; a reading without one reaches exactly the programs it names. It decides nothing: `policy` does.
+
+mod escape;
+
+pub mod line;
+
+mod options;
+
+mod screen;
+
+mod shell;
+
+mod table;
+
+mod transfer;
+
+mod unwrap;
+
+mod word;
+
+use std::collections::BTreeSet;
+
+use crate::domain::command::{Reading, visible};
+
+/// Reads the command text of an exec request, as the login shell of the target would.
+pub fn exec(bytes: &[u8]) -> Reading {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => unwrap::read(text),
+        Err(_) => Reading::opaque("bytes that are not text"),
+    }
+}
+
+/// A reading in one line for people: `programs: systemctl; elevation: sudo; could not read: …`.
+pub fn describe(reading: &Reading) -> String {
+    let unique = |items: Vec<&str>| {
+        items
+            .into_iter()
+            .map(str::to_owned)
+            .collect::<BTreeSet<_>>()
+    };
+    let parts = [
+        ("programs", reading.programs()),
+        ("elevation", reading.elevation.clone()),
+        ("can start a shell", reading.escapes.clone()),
+        (
+            "paths",
+            unique(reading.paths.iter().map(String::as_str).collect()),
+        ),
+        (
+            "could not read",
+            unique(reading.unknowns.iter().map(|u| u.reason.as_str()).collect()),
+        ),
+    ];
+    let told: Vec<String> = parts
+        .into_iter()
+        .filter(|(_, items)| !items.is_empty())
+        .map(|(title, items)| {
+            let items: Vec<String> = items.into_iter().collect();
+            format!("{title}: {}", items.join(", "))
+        })
+        .collect();
+    if told.is_empty() {
+        return "no command".to_owned();
+    }
+    visible(told.join("; ").as_bytes())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,163 @@
+//! The model of a line as it is typed, and the syntax that only interactive shells have.
+
+use crate::domain::command::PARSED_BYTES;
+
+const BACKSPACE: u8 = 0x08;
+const DELETE: u8 = 0x7f;
+const KILL_LINE: u8 = 0x15;
+const KILL_WORD: u8 = 0x17;
+/// End of line, then kill to its start: what clears a refused line.
+const CLEAR_LINE: &[u8] = &[0x05, KILL_LINE];
+
+/// What was typed since the line began.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Typing {
+    bytes: Vec<u8>,
+    edited: bool,
+    printable: bool,
+}
+
+impl Typing {
+    /// Takes forwarded bytes.
+    pub(super) fn take(&mut self, bytes: &[u8]) {
+        let mut left = bytes;
+        while let Some((byte, rest)) = left.split_first() {
+            if let Some(after) = left.strip_prefix(CLEAR_LINE) {
+                *self = Self::default();
+                left = after;
+                continue;
+            }
+            self.key(*byte);
+            left = rest;
+        }
+    }
+
+    /// Whether it holds only characters and deletions at the line's end.
+    pub(super) fn is_simple(&self) -> bool {
+        !self.edited
+    }
+
+    /// Whether any character was typed.
+    pub(super) fn has_printable(&self) -> bool {
+        self.printable
+    }
+
+    /// The text; `None` where it is not text.
+    pub(super) fn text(&self) -> Option<&str> {
+        std::str::from_utf8(&self.bytes).ok()
+    }
+
+    fn key(&mut self, byte: u8) {
+        match byte {
+            BACKSPACE | DELETE => self.erase(),
+            KILL_LINE => self.bytes.clear(),
+            KILL_WORD => {
+                self.erase_while(|b| b == b' ');
+                self.erase_while(|b| b != b' ');
+            }
+            0..=0x1f => self.edited = true,
+            _ if self.bytes.len() >= PARSED_BYTES => self.edited = true,
+            printable => {
+                self.printable = true;
+                self.bytes.push(printable);
+            }
+        }
+    }
+
+    /// Takes off one character, of however many bytes.
+    fn erase(&mut self) {
+        while self.bytes.pop().is_some_and(|b| b & 0xc0 == 0x80) {}
+    }
+
+    fn erase_while(&mut self, matches: impl Fn(u8) -> bool) {
+        while self.bytes.last().is_some_and(|b| matches(*b)) {
+            self.bytes.pop();
+        }
+    }
+}
+
+/// Why a line means something else in an interactive shell than in a script, if it may.
+pub(super) fn interactive_syntax(text: &str) -> Option<&'static str> {
+    if text.starts_with('^') {
+        return Some("a line from the history");
+    }
+    let mut quoted = false;
+    let mut before = ' ';
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' if !quoted => {
+                chars.next();
+            }
+            '\'' => quoted = !quoted,
+            '!' if !quoted && !matches!(chars.peek(), None | Some(' ' | '\t' | '=')) => {
+                return Some("a line from the history");
+            }
+            '#' if !quoted && before.is_whitespace() => {
+                return Some("a comment, which not every shell ignores");
+            }
+            _ => {}
+        }
+        before = c;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(bytes: &[u8]) -> Typing {
+        let mut typing = Typing::default();
+        typing.take(bytes);
+        typing
+    }
+
+    #[test]
+    fn deletions_take_off_what_was_typed_last() {
+        assert_eq!(typed(b"lss\x7f -l\x08a").text(), Some("ls -a"));
+        assert_eq!(typed("é漢\x7f".as_bytes()).text(), Some("é"));
+        assert_eq!(typed(b"sudo id\x15ls").text(), Some("ls"));
+        assert_eq!(typed(b"ls /etc /tmp  \x17").text(), Some("ls /etc "));
+        assert_eq!(typed(b"\x7f\x7f\x17").text(), Some(""));
+    }
+
+    #[test]
+    fn every_other_control_key_edits() {
+        for key in (0..0x20u8).filter(|b| ![BACKSPACE, KILL_LINE, KILL_WORD].contains(b)) {
+            assert!(!typed(&[b'a', key]).is_simple(), "{key}");
+        }
+        assert!(
+            typed(b"sudo id\x1b[A\x05\x15").is_simple(),
+            "a cleared line is new"
+        );
+    }
+
+    #[test]
+    fn history_expansion_and_comments_are_told() {
+        for text in [
+            "!!",
+            "sudo !!",
+            "ls !$",
+            "!sudo",
+            "^a^b",
+            "echo \"!x\"",
+            "ls # x",
+            "# x",
+        ] {
+            assert!(interactive_syntax(text).is_some(), "{text}");
+        }
+        for text in [
+            "ls",
+            "echo '!x'",
+            "[ ! -f x ]",
+            "test a != b",
+            "echo \\!x",
+            "echo a#b",
+            "echo '# x'",
+            "! ls",
+        ] {
+            assert_eq!(interactive_syntax(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! How the options and operands before a wrapped command are skipped, by the tables.
+//!
+//! It errs on the side of not understanding: an option that is not in the table, or a computed word where an option
+//! could stand, is an error with its reason.
+
+use super::table::{SENSITIVE, SENSITIVE_PREFIXES, Wrapper};
+use super::word::Word;
+
+pub(super) const OPTION: &str = "an option that is not known";
+const COMPUTED: &str = "a computed word among a program's options";
+pub(super) const ENVIRONMENT: &str = "a variable that changes how programs are found or start";
+
+/// What stands before a wrapped command.
+#[derive(Debug, Default)]
+pub(super) struct Skipped {
+    /// Where the command begins.
+    pub(super) rest: usize,
+    /// Shell texts in options.
+    pub(super) texts: Vec<String>,
+    /// Whether a shell was asked for.
+    pub(super) shell: bool,
+    /// Whether nothing will be run.
+    pub(super) inert: bool,
+    /// The text that `xargs -I` replaces.
+    pub(super) placeholder: Option<String>,
+}
+
+/// Skips a wrapper's own words; the first is its name.
+pub(super) fn skip(wrapper: &Wrapper, words: &[Word]) -> Result<Skipped, &'static str> {
+    let mut skipped = Skipped::default();
+    let (mut at, mut operands, mut options) = (1, wrapper.operands, true);
+    while let Some(word) = words.get(at) {
+        let Some(text) = word.fixed() else {
+            match quoted_assignment(word) {
+                Some(name) if wrapper.assignments => sensitive(name)?,
+                _ if operands == 0 => break,
+                _ => return Err(COMPUTED),
+            }
+            at += 1;
+            continue;
+        };
+        if options && text == "--" {
+            options = false;
+        } else if options && text.len() > 1 && text.starts_with('-') {
+            at = option(wrapper, words, at, text, &mut skipped)?;
+        } else if wrapper.assignments
+            && let Some((name, _)) = assignment(text)
+        {
+            sensitive(name)?;
+        } else if text == "-" && wrapper.permutes && wrapper.elevates {
+            skipped.shell = true;
+        } else if operands > 0 {
+            operands -= 1;
+            options &= wrapper.permutes;
+        } else {
+            break;
+        }
+        at += 1;
+    }
+    skipped.rest = at;
+    Ok(skipped)
+}
+
+/// `NAME=value` as its two halves.
+pub(super) fn assignment(text: &str) -> Option<(&str, &str)> {
+    let (name, value) = text.split_once('=')?;
+    let name = name.strip_suffix('+').unwrap_or(name);
+    let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    (starts && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')).then_some((name, value))
+}
+
+/// Refuses variables that change how programs are found or start.
+pub(super) fn sensitive(name: &str) -> Result<(), &'static str> {
+    if SENSITIVE.contains(&name) || SENSITIVE_PREFIXES.iter().any(|p| name.starts_with(p)) {
+        Err(ENVIRONMENT)
+    } else {
+        Ok(())
+    }
+}
+
+fn quoted_assignment(word: &Word) -> Option<&str> {
+    match word {
+        Word::Computed {
+            raw, splits: false, ..
+        } => assignment(raw).map(|(name, _)| name),
+        Word::Fixed(_) | Word::Computed { .. } => None,
+    }
+}
+
+/// Reads one word of options, and gives the place of the last word it took.
+fn option(
+    wrapper: &Wrapper,
+    words: &[Word],
+    at: usize,
+    text: &str,
+    skipped: &mut Skipped,
+) -> Result<usize, &'static str> {
+    if let Some(long) = text.strip_prefix("--") {
+        return long_option(wrapper, words, at, long, skipped);
+    }
+    for (place, letter) in text.char_indices().skip(1) {
+        let spelled = format!("-{letter}");
+        let after = text.get(place + letter.len_utf8()..).unwrap_or_default();
+        let is_text = wrapper.text.contains(&spelled.as_str());
+        skipped.inert |= wrapper.inert.contains(&spelled.as_str());
+        skipped.shell |= wrapper.shell.contains(&spelled.as_str());
+        if is_text || wrapper.values.contains(letter) {
+            let (value, at) = match after {
+                "" => (value_at(words, at + 1)?, at + 1),
+                attached => (attached, at),
+            };
+            if is_text {
+                skipped.texts.push(value.to_owned());
+            } else if letter == 'I' && wrapper.name == "xargs" {
+                skipped.placeholder = Some(value.to_owned());
+            }
+            harmless(wrapper, value)?;
+            return Ok(at);
+        }
+        if !wrapper.flags.contains(letter) {
+            return Err(OPTION);
+        }
+    }
+    Ok(at)
+}
+
+fn long_option(
+    wrapper: &Wrapper,
+    words: &[Word],
+    at: usize,
+    long: &str,
+    skipped: &mut Skipped,
+) -> Result<usize, &'static str> {
+    let (name, attached) = match long.split_once('=') {
+        Some((name, value)) => (name, Some(value)),
+        None => (long, None),
+    };
+    let spelled = format!("--{name}");
+    let listed = |list: &[&str]| list.contains(&spelled.as_str());
+    skipped.inert |= listed(wrapper.inert);
+    skipped.shell |= listed(wrapper.shell);
+    let is_text = listed(wrapper.text);
+    if !is_text && !wrapper.long_values.contains(&name) {
+        let known = wrapper.long_flags.contains(&name) || listed(wrapper.inert);
+        return if known { Ok(at) } else { Err(OPTION) };
+    }
+    let (value, at) = match attached {
+        Some(value) => (value, at),
+        None => (value_at(words, at + 1)?, at + 1),
+    };
+    if is_text {
+        skipped.texts.push(value.to_owned());
+    }
+    harmless(wrapper, value)?;
+    Ok(at)
+}
+
+fn value_at(words: &[Word], at: usize) -> Result<&str, &'static str> {
+    words.get(at).and_then(Word::fixed).ok_or(COMPUTED)
+}
+
+/// Values that themselves name a command or a variable: `ssh -o ProxyCommand=…`, `sudo --setenv=PATH=…`.
+fn harmless(wrapper: &Wrapper, value: &str) -> Result<(), &'static str> {
+    let lower = value.to_ascii_lowercase();
+    if wrapper.name == "ssh"
+        && ["command", "exec", "include", "match"]
+            .iter()
+            .any(|w| lower.contains(w))
+    {
+        return Err("an option that names a command");
+    }
+    assignment(value).map_or(Ok(()), |(name, _)| sensitive(name))
+}

@@ -1,0 +1,132 @@
+//! Shell text → the commands in it, as two parsers agree on them.
+//!
+//! `brush` gives the commands, `shuck` is asked for a second opinion on the words of each command: both must accept the text and find
+//! the same ones, for each alone loses commands that bash runs. Neither can be driven into deep recursion: a text
+//! with too many openings is refused before it is parsed. Texts of command substitutions are handed back, not read.
+
+mod brush;
+
+mod expansion;
+
+mod shuck;
+
+use std::panic::{UnwindSafe, catch_unwind};
+
+use crate::domain::command::PARSED_BYTES;
+
+const INCOMPLETE: &str = "text that is not complete shell syntax";
+/// Most brackets, backquotes and block words in a text, so also the deepest nesting. Both parsers recurse.
+const OPENINGS: usize = 96;
+/// Most operators between commands in one text: a parser's tree is as deep as its longest chain.
+const OPERATORS: usize = 1000;
+
+/// One simple command with raw words.
+#[derive(Debug, Default)]
+pub(super) struct RawCommand {
+    /// Assignments before it, or on their own: name, and the whole as written.
+    pub(super) assignments: Vec<(String, String)>,
+    /// Its words, the program first.
+    pub(super) words: Vec<String>,
+    /// Whether its input is text made by the command itself: a pipe, a here-document, a file.
+    pub(super) fed: bool,
+    /// Whether its output goes to another program or a file.
+    pub(super) drained: bool,
+}
+
+/// What a text holds.
+#[derive(Debug, Default)]
+pub(super) struct Script {
+    /// Simple commands in order, without those in `substitutions`.
+    pub(super) commands: Vec<RawCommand>,
+    /// Targets of redirections, raw.
+    pub(super) paths: Vec<String>,
+    /// Texts of command substitutions.
+    pub(super) substitutions: Vec<String>,
+    /// What could not be read.
+    pub(super) unknowns: Vec<&'static str>,
+}
+
+/// Parses a text with both parsers; the error is a reason for people.
+pub(super) fn parse(text: &str) -> Result<Script, &'static str> {
+    limits(text)?;
+    let (script, first) = guarded(|| brush::parse(text))?;
+    let second = guarded(|| shuck::parse(text))?;
+    if first.sorted() != second.sorted() {
+        return Err("text that two parsers read differently");
+    }
+    Ok(script)
+}
+
+/// Whether a shell would wait for more lines after this one, as far as can be told.
+pub(super) fn is_unfinished(text: &str) -> bool {
+    text.contains("<<") || matches!(parse(text), Err(INCOMPLETE))
+}
+
+/// A parser that panics has not understood; it must not take the session with it.
+fn guarded<T>(
+    parse: impl FnOnce() -> Result<T, &'static str> + UnwindSafe,
+) -> Result<T, &'static str> {
+    catch_unwind(parse).unwrap_or(Err("text that a parser failed on"))
+}
+
+fn limits(text: &str) -> Result<(), &'static str> {
+    if text.len() > PARSED_BYTES {
+        return Err("a command that is too long to read");
+    }
+    if text
+        .chars()
+        .any(|c| c.is_control() && c != '\n' && c != '\t')
+    {
+        return Err("control characters");
+    }
+    if here_document_near_substitution(text) {
+        return Err("a here-document beside a command substitution");
+    }
+    let brackets = text.matches(['(', '{', '[', '`']).count();
+    let blocks = text
+        .split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '!')
+        .filter(|word| BLOCKS.contains(word))
+        .count();
+    if brackets + blocks > OPENINGS {
+        return Err("a command with too many nested parts");
+    }
+    if text.matches(['|', '&', ';', '\n', ',', '?']).count() > OPERATORS {
+        return Err("a command with too many parts");
+    }
+    Ok(())
+}
+
+/// `brush` never ends on some of these (its tokenizer waits for a here-document's end after the text's end).
+fn here_document_near_substitution(text: &str) -> bool {
+    let joined = text.replace("\\\n", "");
+    let here = joined
+        .split(|c| c != '<')
+        .any(|run| run.len() > 1 && run.len() != 3);
+    here && (joined.contains("$(") || joined.contains("$["))
+}
+
+/// Words that open a block, or that may be repeated before a command.
+const BLOCKS: &[&str] = &[
+    "if", "elif", "then", "else", "for", "while", "until", "do", "case", "select", "function",
+    "coproc", "time", "!",
+];
+
+/// What the parsers are compared by: every command's words, and every redirection's target.
+#[derive(Debug, Default)]
+struct Opinion(Vec<Vec<String>>);
+
+impl Opinion {
+    /// Notes one command or redirection. Line continuations are taken out: parsers differ on where.
+    fn note<'a>(&mut self, kind: &str, words: impl IntoIterator<Item = &'a str>) {
+        let mut noted = vec![kind.to_owned()];
+        noted.extend(words.into_iter().map(|w| w.replace("\\\n", "")));
+        if noted.len() > 1 {
+            self.0.push(noted);
+        }
+    }
+
+    fn sorted(mut self) -> Vec<Vec<String>> {
+        self.0.sort_unstable();
+        self.0
+    }
+}

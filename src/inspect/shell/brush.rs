@@ -1,0 +1,345 @@
+//! The commands that `brush` finds.
+//!
+//! The walk recurses as deep as the text nests, which `limits` bounds.
+
+use brush_parser::ast::{
+    AndOr, Assignment, AssignmentName, AssignmentValue, Command, CommandPrefixOrSuffixItem,
+    CompoundCommand, CompoundList, ExtendedTestExpr, IoFileRedirectKind, IoFileRedirectTarget,
+    IoRedirect, Pipeline, RedirectList, SimpleCommand, SubshellCommand, UnaryPredicate, Word,
+};
+use brush_parser::{Parser, ParserOptions};
+
+use super::expansion;
+use super::{INCOMPLETE, Opinion, RawCommand, Script};
+
+/// The stand-in for a process substitution among the words.
+pub(super) const PROCESS: &str = "<()";
+
+/// Parses a text.
+pub(super) fn parse(text: &str) -> Result<(Script, Opinion), &'static str> {
+    let options = ParserOptions {
+        enable_extended_globbing: false,
+        ..ParserOptions::default()
+    };
+    let program = Parser::new(text.as_bytes(), &options)
+        .parse_program()
+        .map_err(|_| INCOMPLETE)?;
+    let mut walk = Walk {
+        options,
+        script: Script::default(),
+        opinion: Opinion::default(),
+    };
+    for list in &program.complete_commands {
+        walk.list(list, Flow::default());
+    }
+    for text in &walk.script.substitutions {
+        walk.opinion.note("substitute", [text.as_str()]);
+    }
+    Ok((walk.script, walk.opinion))
+}
+
+/// Where input comes from and output goes to, handed down into groups.
+#[derive(Debug, Clone, Copy, Default)]
+struct Flow {
+    fed: bool,
+    drained: bool,
+}
+
+struct Walk {
+    options: ParserOptions,
+    script: Script,
+    opinion: Opinion,
+}
+
+impl Walk {
+    fn list(&mut self, list: &CompoundList, flow: Flow) {
+        for item in &list.0 {
+            self.pipeline(&item.0.first, flow);
+            for next in &item.0.additional {
+                match next {
+                    AndOr::And(pipeline) | AndOr::Or(pipeline) => self.pipeline(pipeline, flow),
+                }
+            }
+        }
+    }
+
+    fn pipeline(&mut self, pipeline: &Pipeline, flow: Flow) {
+        let last = pipeline.seq.len().saturating_sub(1);
+        for (at, command) in pipeline.seq.iter().enumerate() {
+            let flow = Flow {
+                fed: flow.fed || at > 0,
+                drained: flow.drained || at < last,
+            };
+            self.command(command, flow);
+        }
+    }
+
+    fn command(&mut self, command: &Command, flow: Flow) {
+        match command {
+            Command::Simple(simple) => self.simple(simple, flow),
+            Command::Compound(compound, redirects) => {
+                let flow = self.redirects(redirects.as_ref(), flow);
+                self.compound(compound, flow);
+            }
+            Command::Function(function) => {
+                self.word(&function.fname);
+                let flow = self.redirects(function.body.1.as_ref(), flow);
+                self.compound(&function.body.0, flow);
+            }
+            Command::ExtendedTest(test, redirects) => {
+                self.redirects(redirects.as_ref(), flow);
+                self.test(&test.expr);
+            }
+        }
+    }
+
+    fn compound(&mut self, compound: &CompoundCommand, flow: Flow) {
+        match compound {
+            CompoundCommand::Arithmetic(c) => expansion::arithmetic(&c.expr, &mut self.script),
+            CompoundCommand::ArithmeticForClause(c) => {
+                for expression in [&c.initializer, &c.condition, &c.updater]
+                    .into_iter()
+                    .flatten()
+                {
+                    expansion::arithmetic(expression, &mut self.script);
+                }
+                self.list(&c.body.list, flow);
+            }
+            CompoundCommand::BraceGroup(c) => self.list(&c.list, flow),
+            CompoundCommand::Subshell(c) => self.list(&c.list, flow),
+            CompoundCommand::ForClause(c) => {
+                self.script.commands.push(RawCommand {
+                    assignments: vec![(c.variable_name.clone(), String::new())],
+                    ..RawCommand::default()
+                });
+                c.values.iter().flatten().for_each(|w| self.word(w));
+                self.list(&c.body.list, flow);
+            }
+            CompoundCommand::CaseClause(c) => {
+                self.word(&c.value);
+                for case in &c.cases {
+                    case.patterns.iter().for_each(|w| self.word(w));
+                    case.cmd.iter().for_each(|list| self.list(list, flow));
+                }
+            }
+            CompoundCommand::IfClause(c) => {
+                self.list(&c.condition, flow);
+                self.list(&c.then, flow);
+                for other in c.elses.iter().flatten() {
+                    other
+                        .condition
+                        .iter()
+                        .for_each(|list| self.list(list, flow));
+                    self.list(&other.body, flow);
+                }
+            }
+            CompoundCommand::WhileClause(c) | CompoundCommand::UntilClause(c) => {
+                self.list(&c.0, flow);
+                self.list(&c.1.list, flow);
+            }
+            CompoundCommand::Coprocess(c) => {
+                self.script.unknowns.push("a coprocess");
+                self.command(&c.body, flow);
+            }
+        }
+    }
+
+    fn simple(&mut self, simple: &SimpleCommand, mut flow: Flow) {
+        let mut found = RawCommand::default();
+        let prefix = simple.prefix.iter().flat_map(|p| &p.0);
+        for item in prefix {
+            if let CommandPrefixOrSuffixItem::AssignmentWord(assignment, word) = item {
+                found
+                    .assignments
+                    .push((self.assignment(assignment), word.value.clone()));
+            } else {
+                self.item(item, &mut found, &mut flow);
+            }
+        }
+        if let Some(program) = &simple.word_or_name {
+            self.word(program);
+            found.words.push(program.value.clone());
+        }
+        for item in simple.suffix.iter().flat_map(|s| &s.0) {
+            self.item(item, &mut found, &mut flow);
+        }
+        self.opinion
+            .note("assign", found.assignments.iter().map(|a| a.1.as_str()));
+        self.opinion
+            .note("run", found.words.iter().map(String::as_str));
+        found.fed = flow.fed;
+        found.drained = flow.drained;
+        self.script.commands.push(found);
+    }
+
+    fn item(&mut self, item: &CommandPrefixOrSuffixItem, found: &mut RawCommand, flow: &mut Flow) {
+        match item {
+            CommandPrefixOrSuffixItem::IoRedirect(redirect) => {
+                *flow = self.redirect(redirect, *flow)
+            }
+            CommandPrefixOrSuffixItem::Word(word) => {
+                self.word(word);
+                found.words.push(word.value.clone());
+            }
+            CommandPrefixOrSuffixItem::AssignmentWord(assignment, word) => {
+                self.assignment(assignment);
+                found.words.push(word.value.clone());
+            }
+            CommandPrefixOrSuffixItem::ProcessSubstitution(_, subshell) => {
+                self.substitution(subshell);
+                found.words.push(PROCESS.to_owned());
+            }
+        }
+    }
+
+    fn substitution(&mut self, subshell: &SubshellCommand) {
+        let flow = Flow {
+            fed: true,
+            drained: true,
+        };
+        self.list(&subshell.list, flow);
+    }
+
+    /// Reads the values, and gives the variable's name.
+    fn assignment(&mut self, assignment: &Assignment) -> String {
+        match &assignment.value {
+            AssignmentValue::Scalar(word) => self.word(word),
+            AssignmentValue::Array(elements) => {
+                for (key, value) in elements {
+                    if key.is_some() {
+                        self.script.unknowns.push("an array with computed places");
+                    }
+                    self.word(value);
+                }
+            }
+        }
+        match &assignment.name {
+            AssignmentName::VariableName(name) => name.clone(),
+            AssignmentName::ArrayElementName(name, index) => {
+                if !index.chars().all(|c| c.is_ascii_digit()) {
+                    self.script.unknowns.push("an array with computed places");
+                }
+                name.clone()
+            }
+        }
+    }
+
+    fn word(&mut self, word: &Word) {
+        expansion::read(&word.value, &self.options, &mut self.script);
+    }
+
+    fn redirects(&mut self, redirects: Option<&RedirectList>, flow: Flow) -> Flow {
+        redirects
+            .iter()
+            .flat_map(|list| &list.0)
+            .fold(flow, |flow, redirect| self.redirect(redirect, flow))
+    }
+
+    fn redirect(&mut self, redirect: &IoRedirect, flow: Flow) -> Flow {
+        let (fed, drained) = match redirect {
+            IoRedirect::File(_, kind, target) => {
+                self.target(kind, target);
+                match kind {
+                    IoFileRedirectKind::Read | IoFileRedirectKind::DuplicateInput => (true, false),
+                    IoFileRedirectKind::Write
+                    | IoFileRedirectKind::Append
+                    | IoFileRedirectKind::Clobber => (false, true),
+                    IoFileRedirectKind::ReadAndWrite => (true, true),
+                    IoFileRedirectKind::DuplicateOutput => (false, false),
+                }
+            }
+            IoRedirect::HereDocument(_, document) => {
+                if document.requires_expansion {
+                    expansion::refuse_commands(&document.doc.value, &mut self.script);
+                }
+                (true, false)
+            }
+            IoRedirect::HereString(_, word) => {
+                self.word(word);
+                self.opinion.note("here", [word.value.as_str()]);
+                (true, false)
+            }
+            IoRedirect::OutputAndError(word, _) => {
+                self.word(word);
+                self.opinion.note("redirect", [word.value.as_str()]);
+                self.script.paths.push(word.value.clone());
+                (false, true)
+            }
+        };
+        Flow {
+            fed: flow.fed || fed,
+            drained: flow.drained || drained,
+        }
+    }
+
+    fn target(&mut self, kind: &IoFileRedirectKind, target: &IoFileRedirectTarget) {
+        let word = match target {
+            IoFileRedirectTarget::Filename(word) | IoFileRedirectTarget::Duplicate(word) => word,
+            IoFileRedirectTarget::Fd(_) => return,
+            IoFileRedirectTarget::ProcessSubstitution(_, subshell) => {
+                self.substitution(subshell);
+                return self.opinion.note("redirect", [PROCESS]);
+            }
+        };
+        self.word(word);
+        let number = word.value.chars().all(|c| c.is_ascii_digit() || c == '-');
+        if !number {
+            self.opinion.note("redirect", [word.value.as_str()]);
+        }
+        let writes = match kind {
+            IoFileRedirectKind::Read | IoFileRedirectKind::DuplicateInput => false,
+            IoFileRedirectKind::DuplicateOutput => !number,
+            IoFileRedirectKind::Write
+            | IoFileRedirectKind::Append
+            | IoFileRedirectKind::Clobber
+            | IoFileRedirectKind::ReadAndWrite => true,
+        };
+        if writes {
+            self.script.paths.push(word.value.clone());
+        }
+    }
+
+    /// `[[ … ]]`: a plain POSIX shell runs it as a program, and its `&&` would then begin another command.
+    fn test(&mut self, expression: &ExtendedTestExpr) {
+        match expression {
+            ExtendedTestExpr::And(..)
+            | ExtendedTestExpr::Or(..)
+            | ExtendedTestExpr::Parenthesized(_) => {
+                self.script
+                    .unknowns
+                    .push("a test that shells read differently");
+            }
+            ExtendedTestExpr::Not(inner) => self.test(inner),
+            ExtendedTestExpr::UnaryTest(predicate, word) => {
+                if matches!(
+                    predicate,
+                    UnaryPredicate::ShellVariableIsSetAndAssigned
+                        | UnaryPredicate::ShellVariableIsSetAndNameRef
+                ) {
+                    self.script.unknowns.push("a test that evaluates a name");
+                }
+                self.word(word);
+            }
+            ExtendedTestExpr::BinaryTest(predicate, left, right) => {
+                use brush_parser::ast::BinaryPredicate as B;
+                if matches!(
+                    predicate,
+                    B::ArithmeticEqualTo
+                        | B::ArithmeticNotEqualTo
+                        | B::ArithmeticLessThan
+                        | B::ArithmeticLessThanOrEqualTo
+                        | B::ArithmeticGreaterThan
+                        | B::ArithmeticGreaterThanOrEqualTo
+                        | B::LeftSortsBeforeRight
+                        | B::LeftSortsAfterRight
+                ) {
+                    self.script
+                        .unknowns
+                        .push("a test that evaluates arithmetic");
+                }
+                self.word(left);
+                self.word(right);
+            }
+        }
+    }
+}

@@ -1,0 +1,914 @@
+//! The programs that inspection knows, as data: what runs other programs and how their options are skipped.
+//!
+//! Invariant: an option that is not listed is not guessed at; it makes the command unreadable.
+//! Behaviour lives in `unwrap` and `escape`; here are only tables.
+
+/// How a program is found to run another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Then {
+    /// The words that follow are a command.
+    Command,
+    /// The words that follow, joined by spaces, are shell text.
+    Text,
+    /// The words that follow are a command, or `-c` and one shell text.
+    CommandOrText,
+    /// The first word that follows is a script with options; then words from elsewhere are added to a command.
+    Appended,
+    /// Nothing can follow; a shell text may stand in an option.
+    Nothing,
+    /// What follows cannot be read.
+    Unreadable(&'static str),
+}
+
+/// What a program does when no command follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Alone {
+    /// It is an ordinary program then.
+    Ordinary,
+    /// It starts a shell.
+    Shell,
+}
+
+/// A program that runs others.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wrapper {
+    /// Its name.
+    pub(super) name: &'static str,
+    /// Short options without a value.
+    pub(super) flags: &'static str,
+    /// Short options with a value.
+    pub(super) values: &'static str,
+    /// Long options without a value, or with one only after `=`.
+    pub(super) long_flags: &'static [&'static str],
+    /// Long options with a value.
+    pub(super) long_values: &'static [&'static str],
+    /// Options with which nothing is run.
+    pub(super) inert: &'static [&'static str],
+    /// Options that ask for a shell when no command follows.
+    pub(super) shell: &'static [&'static str],
+    /// Options whose value is shell text.
+    pub(super) text: &'static [&'static str],
+    /// Words before the command.
+    pub(super) operands: usize,
+    /// Whether options may also stand behind the operands.
+    pub(super) permutes: bool,
+    /// Whether `NAME=value` may stand before the command.
+    pub(super) assignments: bool,
+    /// What follows.
+    pub(super) then: Then,
+    /// What it does alone.
+    pub(super) alone: Alone,
+    /// Whether it asks for other rights.
+    pub(super) elevates: bool,
+    /// Whether it is a command in its own right, besides what it runs.
+    pub(super) counts: bool,
+}
+
+const PLAIN: Wrapper = Wrapper {
+    name: "",
+    flags: "",
+    values: "",
+    long_flags: &[],
+    long_values: &[],
+    inert: &["--help", "--version"],
+    shell: &[],
+    text: &[],
+    operands: 0,
+    permutes: false,
+    assignments: false,
+    then: Then::Command,
+    alone: Alone::Ordinary,
+    elevates: false,
+    counts: false,
+};
+
+const ELEVATING: Wrapper = Wrapper {
+    elevates: true,
+    alone: Alone::Shell,
+    ..PLAIN
+};
+
+const fn simple(name: &'static str, flags: &'static str, values: &'static str) -> Wrapper {
+    Wrapper {
+        name,
+        flags,
+        values,
+        ..PLAIN
+    }
+}
+
+const fn later(name: &'static str, why: &'static str) -> Wrapper {
+    Wrapper {
+        name,
+        then: Then::Unreadable(why),
+        ..ELEVATING
+    }
+}
+
+const LATER: &str = "text that runs later";
+
+/// Programs that run what follows them.
+pub(super) const WRAPPERS: &[Wrapper] = &[
+    Wrapper {
+        long_flags: &[
+            "ignore-environment",
+            "null",
+            "debug",
+            "list-signal-handling",
+        ],
+        long_values: &["unset", "chdir"],
+        assignments: true,
+        ..simple("env", "i0v", "uC")
+    },
+    Wrapper {
+        long_values: &["adjustment"],
+        ..simple("nice", "0123456789", "n")
+    },
+    simple("nohup", "", ""),
+    Wrapper {
+        long_flags: &["foreground", "preserve-status", "verbose"],
+        long_values: &["kill-after", "signal"],
+        operands: 1,
+        ..simple("timeout", "v", "ks")
+    },
+    Wrapper {
+        long_flags: &["portability", "verbose", "append", "quiet"],
+        long_values: &["format", "output"],
+        ..simple("time", "pvaq", "fo")
+    },
+    Wrapper {
+        long_flags: &[
+            "null",
+            "no-run-if-empty",
+            "verbose",
+            "interactive",
+            "exit",
+            "open-tty",
+        ],
+        long_values: &[
+            "arg-file",
+            "delimiter",
+            "max-lines",
+            "max-args",
+            "max-procs",
+            "max-chars",
+            "process-slot-var",
+        ],
+        then: Then::Appended,
+        ..simple("xargs", "0rtpxo", "adLnPsEI")
+    },
+    simple("exec", "cl", "a"),
+    Wrapper {
+        inert: &["-v", "-V"],
+        ..simple("command", "pvV", "")
+    },
+    simple("builtin", "", ""),
+    Wrapper {
+        then: Then::Text,
+        ..simple("eval", "", "")
+    },
+    Wrapper {
+        long_flags: &["ctty", "fork", "wait"],
+        ..simple("setsid", "cfw", "")
+    },
+    Wrapper {
+        long_values: &["input", "output", "error"],
+        ..simple("stdbuf", "", "ioe")
+    },
+    Wrapper {
+        long_flags: &["ignore"],
+        long_values: &["class", "classdata"],
+        inert: &["-p", "-P", "-u"],
+        ..simple("ionice", "tpPu", "cn")
+    },
+    Wrapper {
+        long_flags: &[
+            "batch",
+            "fifo",
+            "idle",
+            "other",
+            "rr",
+            "reset-on-fork",
+            "verbose",
+        ],
+        operands: 1,
+        inert: &["-p", "-m"],
+        ..simple("chrt", "bfiorRvapm", "TPD")
+    },
+    Wrapper {
+        long_flags: &["cpu-list"],
+        inert: &["-p"],
+        operands: 1,
+        ..simple("taskset", "cap", "")
+    },
+    Wrapper {
+        long_flags: &[
+            "beep",
+            "color",
+            "differences",
+            "errexit",
+            "chgexit",
+            "no-title",
+            "precise",
+            "no-wrap",
+        ],
+        long_values: &["interval"],
+        then: Then::Text,
+        ..simple("watch", "bcdegtpw", "n")
+    },
+    Wrapper {
+        long_flags: &[
+            "shared",
+            "exclusive",
+            "nonblock",
+            "close",
+            "verbose",
+            "no-fork",
+        ],
+        long_values: &["wait", "timeout", "conflict-exit-code"],
+        operands: 1,
+        then: Then::CommandOrText,
+        ..simple("flock", "sxenoFu", "wE")
+    },
+    Wrapper {
+        long_flags: &["append", "return", "flush", "force", "quiet"],
+        text: &["-c", "--command"],
+        operands: 1,
+        permutes: true,
+        then: Then::Nothing,
+        alone: Alone::Shell,
+        ..simple("script", "aefqt", "EIOoB")
+    },
+    Wrapper {
+        values: "bcDEeIiJLlmOopQRSWw",
+        flags: "46AaCfGgKkMNnqsTtVvXxYy",
+        operands: 1,
+        permutes: true,
+        then: Then::Text,
+        alone: Alone::Shell,
+        counts: true,
+        inert: &["-V", "-N"],
+        ..simple("ssh", "", "")
+    },
+    simple("busybox", "", ""),
+    simple("toybox", "", ""),
+    simple("cgexec", "", "g"),
+    simple("numactl", "", "NmCil"),
+    simple("prlimit", "", ""),
+    simple("dbus-run-session", "", ""),
+    simple("chronic", "ev", ""),
+    simple("unbuffer", "p", ""),
+    simple("caffeinate", "dimsu", "tw"),
+    simple("catchsegv", "", ""),
+    Wrapper {
+        then: Then::Unreadable("a command that is built from its input"),
+        ..simple("parallel", "", "")
+    },
+    Wrapper {
+        then: Then::Unreadable("a traced program with options that were not read"),
+        ..simple("ltrace", "", "")
+    },
+    Wrapper {
+        ..simple("strace", "cCdfFhiknqrtTvVwxyYzZ", "abeIoOpPsSuUX")
+    },
+];
+
+/// Programs that ask for another user's rights, or that run something outside the session.
+pub(super) const ELEVATION: &[Wrapper] = &[
+    Wrapper {
+        name: "sudo",
+        flags: "ABbEeHikKlnPSsvV",
+        values: "aCcDgGhpRrTtUu",
+        long_flags: &[
+            "askpass",
+            "bell",
+            "background",
+            "preserve-env",
+            "edit",
+            "set-home",
+            "login",
+            "remove-timestamp",
+            "reset-timestamp",
+            "list",
+            "non-interactive",
+            "preserve-groups",
+            "stdin",
+            "shell",
+            "validate",
+        ],
+        long_values: &[
+            "auth-type",
+            "close-from",
+            "login-class",
+            "chdir",
+            "group",
+            "host",
+            "prompt",
+            "chroot",
+            "role",
+            "type",
+            "command-timeout",
+            "other-user",
+            "user",
+        ],
+        inert: &[
+            "-l",
+            "-v",
+            "-V",
+            "-K",
+            "-e",
+            "--list",
+            "--validate",
+            "--edit",
+            "--help",
+            "--version",
+        ],
+        shell: &["-i", "-s", "--login", "--shell"],
+        assignments: true,
+        alone: Alone::Ordinary,
+        ..ELEVATING
+    },
+    Wrapper {
+        name: "sudoedit",
+        then: Then::Nothing,
+        alone: Alone::Ordinary,
+        ..ELEVATING
+    },
+    Wrapper {
+        name: "su",
+        flags: "lmpfP",
+        values: "gGsw",
+        long_flags: &["login", "preserve-environment", "fast", "pty"],
+        long_values: &["group", "supp-group", "shell", "whitelist-environment"],
+        text: &["-c", "--command"],
+        operands: 1,
+        permutes: true,
+        then: Then::Unreadable("arguments for another user's shell"),
+        ..ELEVATING
+    },
+    Wrapper {
+        name: "runuser",
+        flags: "lmpfP",
+        values: "ugGsw",
+        long_flags: &["login", "preserve-environment", "fast", "pty"],
+        long_values: &[
+            "user",
+            "group",
+            "supp-group",
+            "shell",
+            "whitelist-environment",
+        ],
+        text: &["-c", "--command"],
+        permutes: true,
+        ..ELEVATING
+    },
+    Wrapper {
+        name: "doas",
+        flags: "nsL",
+        values: "uCa",
+        shell: &["-s"],
+        alone: Alone::Ordinary,
+        ..ELEVATING
+    },
+    Wrapper {
+        name: "pkexec",
+        long_flags: &["disable-internal-agent", "keep-cwd"],
+        long_values: &["user"],
+        values: "u",
+        ..ELEVATING
+    },
+    Wrapper {
+        name: "run0",
+        flags: "i",
+        values: "ugDE",
+        long_flags: &[
+            "no-ask-password",
+            "pty",
+            "pipe",
+            "slice-inherit",
+            "lightweight",
+        ],
+        long_values: &[
+            "unit",
+            "description",
+            "slice",
+            "user",
+            "group",
+            "nice",
+            "chdir",
+            "setenv",
+            "background",
+            "machine",
+        ],
+        ..ELEVATING
+    },
+    Wrapper {
+        name: "systemd-run",
+        flags: "tPqGdrS",
+        values: "uEMH",
+        long_flags: &[
+            "scope",
+            "user",
+            "system",
+            "no-block",
+            "wait",
+            "pty",
+            "pipe",
+            "quiet",
+            "collect",
+            "same-dir",
+            "remain-after-exit",
+            "send-sighup",
+            "no-ask-password",
+            "slice-inherit",
+            "shell",
+        ],
+        long_values: &[
+            "unit",
+            "description",
+            "slice",
+            "uid",
+            "gid",
+            "nice",
+            "working-directory",
+            "setenv",
+            "host",
+            "machine",
+            "service-type",
+            "on-active",
+            "on-boot",
+            "on-startup",
+            "on-unit-active",
+            "on-unit-inactive",
+            "on-calendar",
+        ],
+        ..ELEVATING
+    },
+    Wrapper {
+        name: "setpriv",
+        long_flags: &[
+            "clear-groups",
+            "keep-groups",
+            "init-groups",
+            "no-new-privs",
+            "nnp",
+            "reset-env",
+            "dump",
+        ],
+        long_values: &[
+            "reuid",
+            "regid",
+            "ruid",
+            "rgid",
+            "euid",
+            "egid",
+            "groups",
+            "ambient-caps",
+            "inh-caps",
+            "bounding-set",
+            "securebits",
+            "pdeathsig",
+        ],
+        inert: &["-d", "--dump"],
+        flags: "d",
+        ..ELEVATING
+    },
+    Wrapper {
+        name: "chroot",
+        long_flags: &["skip-chdir"],
+        long_values: &["userspec", "groups"],
+        operands: 1,
+        ..ELEVATING
+    },
+    Wrapper {
+        name: "nsenter",
+        flags: "amuinpUCTrwFZe",
+        values: "tSG",
+        long_flags: &[
+            "all",
+            "mount",
+            "uts",
+            "ipc",
+            "net",
+            "pid",
+            "user",
+            "cgroup",
+            "time",
+            "root",
+            "wd",
+            "no-fork",
+            "env",
+            "preserve-credentials",
+        ],
+        long_values: &["target", "setuid", "setgid"],
+        ..ELEVATING
+    },
+    Wrapper {
+        name: "unshare",
+        flags: "muinpUCTfrc",
+        values: "SGRw",
+        long_flags: &[
+            "mount",
+            "uts",
+            "ipc",
+            "net",
+            "pid",
+            "user",
+            "cgroup",
+            "time",
+            "fork",
+            "map-root-user",
+            "map-current-user",
+            "mount-proc",
+            "kill-child",
+            "keep-caps",
+            "map-auto",
+        ],
+        long_values: &[
+            "setuid",
+            "setgid",
+            "root",
+            "wd",
+            "propagation",
+            "map-user",
+            "map-group",
+            "map-users",
+            "map-groups",
+        ],
+        ..ELEVATING
+    },
+    later("capsh", "arguments for another shell"),
+    later("machinectl", "a command in another machine"),
+    later("at", LATER),
+    later("batch", LATER),
+    later("crontab", LATER),
+    later("newgrp", "a shell with another group"),
+    later("sg", "a shell with another group"),
+    later("dzdo", "arguments of another elevation tool"),
+    later("pfexec", "arguments of another elevation tool"),
+    later("please", "arguments of another elevation tool"),
+    later("ksu", "arguments of another elevation tool"),
+    later("sudo-rs", "arguments of another elevation tool"),
+    later("su-rs", "arguments of another elevation tool"),
+    later("su-exec", "arguments of another elevation tool"),
+    later("gosu", "arguments of another elevation tool"),
+    later("gsudo", "arguments of another elevation tool"),
+];
+
+/// Shells whose `-c` text is read.
+pub(super) const SHELLS: &[&str] = &["sh", "bash", "dash", "zsh", "ksh", "mksh", "ash", "rbash"];
+
+/// Folders whose programs are called by their name alone.
+pub(super) const SYSTEM_FOLDERS: &[&str] = &[
+    "/bin",
+    "/sbin",
+    "/usr/bin",
+    "/usr/sbin",
+    "/usr/local/bin",
+    "/usr/local/sbin",
+    "/usr/lib/openssh",
+    "/usr/libexec/openssh",
+    "/snap/bin",
+];
+
+/// Programs that can start a shell or run code of their own, whatever their arguments.
+pub(super) const ESCAPES: &[&str] = &[
+    // shells that are not read
+    "fish",
+    "csh",
+    "tcsh",
+    "elvish",
+    "nu",
+    "pwsh",
+    "rksh",
+    "restricted-shell",
+    // editors and pagers
+    "vi",
+    "vim",
+    "view",
+    "vimdiff",
+    "rvim",
+    "rview",
+    "nvim",
+    "ex",
+    "ed",
+    "red",
+    "emacs",
+    "emacsclient",
+    "nano",
+    "pico",
+    "micro",
+    "joe",
+    "jed",
+    "mcedit",
+    "mc",
+    "kak",
+    "hx",
+    "helix",
+    "vigr",
+    "vipw",
+    "visudo",
+    "editor",
+    "sensible-editor",
+    "less",
+    "more",
+    "most",
+    "pg",
+    "pager",
+    "man",
+    "info",
+    "w3m",
+    "lynx",
+    "links",
+    "elinks",
+    "ranger",
+    "nnn",
+    "vifm",
+    // interpreters
+    "perl",
+    "python",
+    "ruby",
+    "irb",
+    "node",
+    "nodejs",
+    "deno",
+    "bun",
+    "lua",
+    "luajit",
+    "php",
+    "tclsh",
+    "wish",
+    "expect",
+    "guile",
+    "ghci",
+    "julia",
+    "R",
+    "Rscript",
+    "octave",
+    "jshell",
+    "java",
+    "jrunscript",
+    "groovy",
+    "scala",
+    "osascript",
+    "ocaml",
+    "sbcl",
+    "clisp",
+    "racket",
+    "erl",
+    "elixir",
+    "iex",
+    "swipl",
+    "gnuplot",
+    "bc",
+    "dc",
+    "m4",
+    "jjs",
+    "gimp",
+    // debuggers, builders and others that run programs they are told
+    "gdb",
+    "lldb",
+    "ftp",
+    "lftp",
+    "telnet",
+    "gcc",
+    "g++",
+    "cc",
+    "c++",
+    "cpan",
+    "gem",
+    "pip",
+    "pip3",
+    "easy_install",
+    "npx",
+    "npm",
+    "composer",
+    "rpm",
+    "dpkg-reconfigure",
+    "run-parts",
+    "run-mailcap",
+    "start-stop-daemon",
+    "logsave",
+    "ssh-agent",
+    "ssh-keygen",
+    "ssh-keyscan",
+    "sshpass",
+    "socat",
+    "nc",
+    "ncat",
+    "netcat",
+    "nmap",
+    "tcpdump",
+    "zip",
+    "cpio",
+    "puppet",
+    "salt-call",
+    "chef-client",
+    "ansible",
+    "ansible-playbook",
+    "terraform",
+    "cscli",
+    "genie",
+    "posh",
+    "rlwrap",
+    "rlogin",
+    "facter",
+    "slsh",
+    "split",
+    "mail",
+    "mutt",
+    "mailx",
+    "torify",
+    "proxychains",
+    "proxychains4",
+    "fakeroot",
+    "valgrind",
+    "perf",
+    "tshark",
+    "wireshark",
+    "aria2c",
+    "entr",
+    "inotifywait",
+    "make-kpkg",
+    // multiplexers and containers
+    "tmux",
+    "screen",
+    "byobu",
+    "dtach",
+    "abduco",
+    "zellij",
+    "docker",
+    "podman",
+    "nerdctl",
+    "ctr",
+    "crictl",
+    "lxc",
+    "lxc-attach",
+    "incus",
+    "kubectl",
+    "oc",
+    "k9s",
+    "helm",
+    "buildah",
+    "bwrap",
+    "firejail",
+    "flatpak",
+    "snap",
+    "vagrant",
+    "virsh",
+    // database clients
+    "mysql",
+    "mariadb",
+    "psql",
+    "sqlite3",
+    "mongo",
+    "mongosh",
+    "sqlplus",
+    "mysqldump",
+    "redis-cli",
+    "cqlsh",
+    "pgcli",
+];
+
+/// Variables that change how programs are found or started, or what programs run by themselves.
+pub(super) const SENSITIVE: &[&str] = &[
+    "PATH",
+    "IFS",
+    "ENV",
+    "BASH_ENV",
+    "SHELLOPTS",
+    "BASHOPTS",
+    "PROMPT_COMMAND",
+    "PS0",
+    "PS1",
+    "PS2",
+    "PS4",
+    "HISTFILE",
+    "FPATH",
+    "ZDOTDIR",
+    "CDPATH",
+    "SHELL",
+    "PAGER",
+    "MANPAGER",
+    "EDITOR",
+    "VISUAL",
+    "FCEDIT",
+    "LESSOPEN",
+    "LESSCLOSE",
+    "BROWSER",
+    "TAR_OPTIONS",
+    "RSYNC_RSH",
+    "CVS_RSH",
+    "SUDO_ASKPASS",
+    "SUDO_EDITOR",
+    "SSH_ASKPASS",
+    "NODE_OPTIONS",
+    "NODE_PATH",
+    "RUBYOPT",
+    "RUBYLIB",
+    "CLASSPATH",
+    "JAVA_TOOL_OPTIONS",
+    "JDK_JAVA_OPTIONS",
+    "_JAVA_OPTIONS",
+    "GCONV_PATH",
+    "MAKEFLAGS",
+    "TERMINFO",
+    "PROMPT",
+    "HOME",
+    "READNULLCMD",
+    "NULLCMD",
+    "EXINIT",
+    "VIMINIT",
+    "AWKPATH",
+    "AWKLIBPATH",
+    "GLIBC_TUNABLES",
+    "KUBECONFIG",
+    "KUBE_EDITOR",
+    "DOCKER_HOST",
+    "BASH_LOADABLES_PATH",
+    "COMP_WORDBREAKS",
+    "INPUTRC",
+    "DYLD_INSERT_LIBRARIES",
+    "OPENSSL_CONF",
+];
+
+/// Beginnings of such variables' names.
+pub(super) const SENSITIVE_PREFIXES: &[&str] = &[
+    "LD_",
+    "DYLD_",
+    "BASH_FUNC_",
+    "GIT_",
+    "PERL",
+    "PYTHON",
+    "SYSTEMD_",
+    "LUA_",
+    "ZSH_",
+];
+
+/// Builtins that run text, change what names mean, or evaluate names given to them.
+pub(super) const UNREADABLE: &[(&str, &str)] = &[
+    ("source", "a file that the shell reads"),
+    (".", "a file that the shell reads"),
+    ("alias", "a name that is given another meaning"),
+    ("enable", "a name that is given another meaning"),
+    ("hash", "a name that is given another meaning"),
+    ("function", "a function that shells read differently"),
+    ("autoload", "a name that is given another meaning"),
+    ("zmodload", "a name that is given another meaning"),
+    ("trap", "text that runs later"),
+    ("bind", "text that runs later"),
+    ("zle", "text that runs later"),
+    ("bindkey", "text that runs later"),
+    ("complete", "text that runs later"),
+    ("compgen", "text that runs later"),
+    ("fc", "a command from the history"),
+    ("history", "a command from the history"),
+    ("r", "a command from the history"),
+    (
+        "let",
+        "arithmetic over variables, whose values are evaluated",
+    ),
+    ("coproc", "a coprocess"),
+    ("select", "syntax of another shell"),
+    ("repeat", "syntax of another shell"),
+    ("foreach", "syntax of another shell"),
+    ("noglob", "syntax of another shell"),
+    ("nocorrect", "syntax of another shell"),
+    ("-", "syntax of another shell"),
+    ("emulate", "syntax of another shell"),
+    ("sched", "text that runs later"),
+    ("mapfile", "text that a builtin may run"),
+    ("readarray", "text that a builtin may run"),
+];
+
+/// Builtins that evaluate an array index inside a name they are given.
+pub(super) const NAMING: &[&str] = &[
+    "read", "unset", "printf", "test", "[", "declare", "typeset", "local", "export", "readonly",
+    "getopts", "wait",
+];
+
+/// Programs that page their output on a terminal unless told not to; an escape only with another user's rights.
+pub(super) const PAGING: &[&str] = &[
+    "systemctl",
+    "journalctl",
+    "git",
+    "loginctl",
+    "timedatectl",
+    "hostnamectl",
+    "networkctl",
+    "resolvectl",
+    "coredumpctl",
+    "localectl",
+    "bootctl",
+    "systemd-analyze",
+    "busctl",
+    "apt",
+    "apt-get",
+    "aptitude",
+    "dpkg",
+    "yum",
+    "dnf",
+    "top",
+    "htop",
+    "dmesg",
+];

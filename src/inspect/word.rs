@@ -1,0 +1,321 @@
+//! One word of shell text: what the program would get for it, where that is certain.
+//!
+//! Quoting is resolved here and nowhere else, without either parser's help. Invariant: a [`Word::Fixed`] is the
+//! exact argument in bash and in a POSIX shell alike; whatever depends on the environment is [`Word::Computed`].
+//! It does not look for commands inside a word: `shell` does.
+
+use std::str::Chars;
+
+/// A word after quote removal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Word {
+    /// Always this text.
+    Fixed(String),
+    /// Depends on variables, files or other programs.
+    Computed {
+        /// As it was written.
+        raw: String,
+        /// What makes it so, for people.
+        why: &'static str,
+        /// Whether it may become no word, or several.
+        splits: bool,
+    },
+}
+
+impl Word {
+    /// The text of a fixed word.
+    pub(super) fn fixed(&self) -> Option<&str> {
+        match self {
+            Self::Fixed(text) => Some(text),
+            Self::Computed { .. } => None,
+        }
+    }
+
+    /// The text for people: as it would be passed, or as it was written.
+    pub(super) fn shown(&self) -> &str {
+        match self {
+            Self::Fixed(text) => text,
+            Self::Computed { raw, .. } => raw,
+        }
+    }
+
+    /// A stand-in for words that come from elsewhere.
+    pub(super) fn from_elsewhere(raw: &str, why: &'static str) -> Self {
+        Self::Computed {
+            raw: raw.to_owned(),
+            why,
+            splits: true,
+        }
+    }
+}
+
+/// What is uncertain in a word whatever it is used for, such as quoting that shells read differently.
+pub(super) type Risk = Option<&'static str>;
+
+/// Resolves the quoting of a raw word.
+pub(super) fn resolve(raw: &str) -> (Word, Risk) {
+    let mut scan = Scan {
+        left: raw.chars(),
+        text: String::with_capacity(raw.len()),
+    };
+    match scan.run() {
+        Ok(()) => (Word::Fixed(scan.text), None),
+        Err(why) => {
+            let word = Word::Computed {
+                raw: raw.to_owned(),
+                why,
+                splits: !is_one_word(raw),
+            };
+            (word, risk(raw))
+        }
+    }
+}
+
+/// Risks are looked for in the whole word, also inside its quotes: too often rather than too seldom.
+fn risk(raw: &str) -> Risk {
+    if raw.contains("$'") && raw.contains("\\'") {
+        Some("quoting that shells read differently")
+    } else if raw.contains("$[") {
+        Some("arithmetic in the old style")
+    } else {
+        None
+    }
+}
+
+/// Whether a computed word stays one word: plain text and then one pair of double quotes around plain variables.
+fn is_one_word(raw: &str) -> bool {
+    let Some((before, quoted)) = raw.split_once('"') else {
+        return false;
+    };
+    let Some(inside) = quoted.strip_suffix('"') else {
+        return false;
+    };
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-+=./:,%".contains(c);
+    before.chars().all(plain) && !inside.contains(['"', '`', '@', '[', '\\', '('])
+}
+
+struct Scan<'a> {
+    left: Chars<'a>,
+    text: String,
+}
+
+impl Scan<'_> {
+    fn run(&mut self) -> Result<(), &'static str> {
+        if self.left.as_str() == "[" {
+            self.text.push('[');
+            return Ok(());
+        }
+        if self.left.as_str().starts_with('~') {
+            return Err("a home folder");
+        }
+        while let Some(c) = self.left.next() {
+            match c {
+                '\\' => match self.left.next() {
+                    Some('\n') => {}
+                    Some(next) => self.text.push(next),
+                    None => return Err("a lone backslash"),
+                },
+                '\'' => self.single()?,
+                '"' => self.double()?,
+                '$' => self.dollar()?,
+                '`' => return Err("a command substitution"),
+                '*' | '?' | '[' => return Err("a file name pattern"),
+                '{' if self.braces() => return Err("a brace expansion"),
+                '(' | ')' | '<' | '>' | '|' | '&' | ';' => return Err("shell syntax in a word"),
+                plain => self.text.push(plain),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the rest could close a brace expansion that was just opened.
+    fn braces(&self) -> bool {
+        let rest = self.left.as_str();
+        rest.contains('}') && (rest.contains(',') || rest.contains(".."))
+    }
+
+    fn single(&mut self) -> Result<(), &'static str> {
+        loop {
+            match self.left.next() {
+                Some('\'') => return Ok(()),
+                Some(c) => self.text.push(c),
+                None => return Err("a quote that is not closed"),
+            }
+        }
+    }
+
+    fn double(&mut self) -> Result<(), &'static str> {
+        while let Some(c) = self.left.next() {
+            match c {
+                '"' => return Ok(()),
+                '`' => return Err("a command substitution"),
+                '$' if self.expands() => return Err("a variable"),
+                '\\' => match self.left.next() {
+                    Some('\n') => {}
+                    Some(next @ ('$' | '`' | '"' | '\\')) => self.text.push(next),
+                    Some(next) => self.text.extend(['\\', next]),
+                    None => return Err("a quote that is not closed"),
+                },
+                plain => self.text.push(plain),
+            }
+        }
+        Err("a quote that is not closed")
+    }
+
+    /// Whether what follows a dollar sign makes it an expansion.
+    fn expands(&self) -> bool {
+        self.left
+            .as_str()
+            .starts_with(|c: char| c.is_alphanumeric() || "_{([@*#?-$!\\".contains(c))
+    }
+
+    fn dollar(&mut self) -> Result<(), &'static str> {
+        if self.left.as_str().starts_with('\'') {
+            self.left.next();
+            return self.ansi();
+        }
+        if self.left.as_str().starts_with('"') {
+            return Err("a translated text");
+        }
+        if self.expands() {
+            return Err("a variable or a command substitution");
+        }
+        self.text.push('$');
+        Ok(())
+    }
+
+    /// The rest of a `$'…'`.
+    fn ansi(&mut self) -> Result<(), &'static str> {
+        while let Some(c) = self.left.next() {
+            match c {
+                '\'' => return Ok(()),
+                '\\' => self.ansi_escape()?,
+                plain => self.text.push(plain),
+            }
+        }
+        Err("a quote that is not closed")
+    }
+
+    fn ansi_escape(&mut self) -> Result<(), &'static str> {
+        let Some(c) = self.left.next() else {
+            return Err("a quote that is not closed");
+        };
+        let decoded = match c {
+            'n' => '\n',
+            't' => '\t',
+            'r' => '\r',
+            'a' => '\u{7}',
+            'b' => '\u{8}',
+            'e' | 'E' => '\u{1b}',
+            'f' => '\u{c}',
+            'v' => '\u{b}',
+            '\\' | '"' | '?' => c,
+            '\'' => return Err("quoting that shells read differently"),
+            'x' => return self.number(16, 2, 0),
+            'u' => return self.number(16, 4, 0),
+            'U' => return self.number(16, 8, 0),
+            '0'..='7' => return self.number(8, 2, c.to_digit(8).unwrap_or_default()),
+            _ => return Err("an unusual escape in quotes"),
+        };
+        self.text.push(decoded);
+        Ok(())
+    }
+
+    /// Up to `digits` digits; only ASCII is certain, for the rest depends on the locale.
+    fn number(&mut self, radix: u32, digits: usize, start: u32) -> Result<(), &'static str> {
+        let mut value = start;
+        for _ in 0..digits {
+            let Some(digit) = self
+                .left
+                .as_str()
+                .chars()
+                .next()
+                .and_then(|c| c.to_digit(radix))
+            else {
+                break;
+            };
+            self.left.next();
+            value = value.saturating_mul(radix).saturating_add(digit);
+        }
+        match char::from_u32(value) {
+            Some(c) if c.is_ascii() && c != '\0' => {
+                self.text.push(c);
+                Ok(())
+            }
+            Some(_) | None => Err("an unusual escape in quotes"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_disguise_of_a_fixed_word_is_seen_through() {
+        for raw in [
+            "sudo",
+            "s\\udo",
+            "'su'do",
+            "\"sudo\"",
+            "$'\\x73udo'",
+            "$'\\163udo'",
+            "s''udo",
+            "su\\\ndo",
+            "\"su\\\ndo\"",
+            "$'\\u0073udo'",
+            "\\s\\u\\d\\o",
+            "''sudo\"\"",
+        ] {
+            assert_eq!(resolve(raw), (Word::Fixed("sudo".into()), None), "{raw}");
+        }
+    }
+
+    #[test]
+    fn what_the_environment_decides_is_computed() {
+        for raw in [
+            "$x",
+            "${x}",
+            "`x`",
+            "$(x)",
+            "s*",
+            "su?o",
+            "[s]udo",
+            "~/x",
+            "{a,b}",
+            "\"$x\"",
+            "$((1))",
+            "$\"sudo\"",
+            "$@",
+            "s$'\\xff'",
+        ] {
+            assert!(resolve(raw).0.fixed().is_none(), "{raw}");
+        }
+    }
+
+    #[test]
+    fn a_quoted_variable_stays_one_word_and_nothing_else_does() {
+        let splits = |raw| match resolve(raw).0 {
+            Word::Computed { splits, .. } => splits,
+            Word::Fixed(_) => panic!("{raw} is fixed"),
+        };
+        assert!(!splits("\"$x\"") && !splits("a=\"$x/y\""));
+        for raw in ["$x", "\"$@\"", "\"${a[@]}\"", "a\"$x\"$y", "*", "{a,b}"] {
+            assert!(splits(raw), "{raw}");
+        }
+    }
+
+    #[test]
+    fn quoting_that_differs_between_shells_is_a_risk() {
+        assert!(resolve("$'\\'; sudo id; echo \\''").1.is_some());
+        assert!(resolve("$[x]").1.is_some());
+        assert_eq!(resolve("$'a'").1, None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_resolved_without_panic(raw: String) {
+            let _ = resolve(&raw);
+        }
+    }
+}

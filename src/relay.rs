@@ -1,0 +1,139 @@
+//! Where the stages meet: the life of one connection, from the handshake to the last byte of its sessions.
+//!
+//! Read in this order: [`listener`] takes a socket, [`reception`] finds out who it is, [`opening`] turns a grant into
+//! a logged-in link to a target, [`session`] runs one channel through its gate, [`decision`] asks inspection and
+//! policy about one command. [`console`], [`board`] and [`theatre`] are the bastion's own commands, the dashboard and
+//! the replay.
+//!
+//! Invariants: no session without a running recording, nothing on a target without a clearance, no action without
+//! its audit record; when any of that fails, the session ends.
+
+pub mod board;
+
+pub mod client;
+
+pub mod console;
+
+pub mod decision;
+
+pub mod operations;
+
+pub mod input;
+
+pub mod listener;
+
+pub mod opening;
+
+pub mod output;
+
+pub mod reception;
+
+pub mod registry;
+
+pub mod screen;
+
+pub mod session;
+
+pub mod theatre;
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::accept::limits::Seats;
+use crate::approval::Approvals;
+use crate::audit::Audit;
+use crate::authority::Authority;
+use crate::config::Config;
+use crate::domain::id::SessionId;
+use crate::domain::name::NodeName;
+use crate::identity::Identity;
+use crate::policy::PolicyKeeper;
+use crate::store::Store;
+
+/// Exit status of whatever Countersign itself ended or refused.
+pub const REFUSED_STATUS: u32 = 254;
+
+/// Everything a connection needs of its node.
+pub struct Services {
+    config: RwLock<Arc<Config>>,
+    /// The node's name.
+    pub node: NodeName,
+    /// Logins, sessions, holds.
+    pub store: Store,
+    /// The node's chain.
+    pub audit: Audit,
+    /// Certificates.
+    pub authority: Authority,
+    /// The policy in force.
+    pub policy: PolicyKeeper,
+    /// Sign-ins.
+    pub identity: Identity,
+    /// Holds that wait.
+    pub approvals: Approvals,
+    /// Connections that are open.
+    pub seats: Seats,
+    /// Sessions that run on this node.
+    pub registry: registry::Registry,
+    /// Every task of every connection.
+    pub tasks: TaskTracker,
+    /// Cancelled when no new connection or session is taken any more.
+    pub draining: CancellationToken,
+}
+
+/// What a node is made of, to be put together once at its start.
+pub struct Parts {
+    /// The configuration.
+    pub config: Config,
+    /// Logins, sessions, holds.
+    pub store: Store,
+    /// The node's chain.
+    pub audit: Audit,
+    /// Certificates.
+    pub authority: Authority,
+    /// The policy in force.
+    pub policy: PolicyKeeper,
+    /// Sign-ins.
+    pub identity: Identity,
+}
+
+impl Services {
+    /// Puts a node's services together.
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let node = parts.config.node.clone();
+        let approvals = Approvals::new(parts.store.clone(), node.clone());
+        Arc::new(Self {
+            config: RwLock::new(Arc::new(parts.config)),
+            node,
+            store: parts.store,
+            audit: parts.audit,
+            authority: parts.authority,
+            policy: parts.policy,
+            identity: parts.identity,
+            approvals,
+            seats: Seats::default(),
+            registry: registry::Registry::default(),
+            tasks: TaskTracker::new(),
+            draining: CancellationToken::new(),
+        })
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts another configuration in force for what starts from now on.
+    pub fn reconfigure(&self, config: Config) {
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+    }
+}
+
+/// A session identifier from the clock and the system's random bytes; `None` when there are none.
+pub fn new_session_id() -> Option<SessionId> {
+    let mut random = [0; 10];
+    aws_lc_rs::rand::fill(&mut random).ok()?;
+    Some(SessionId::new(Timestamp::now(), random))
+}

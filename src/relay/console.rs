@@ -1,0 +1,319 @@
+//! The bastion's own commands over SSH: `ssh bastion whoami`, `ssh bastion approve h-7f3k9q -m ok`, and so on.
+//!
+//! Everything answers in text or, with `--json`, in one JSON value. Nothing here decides: `operations` asks policy.
+
+mod text;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use clap::{Parser, Subcommand};
+use serde::Serialize;
+
+use super::client::{Client, Ending, Side};
+use super::operations::Operations;
+use super::reception::Visit;
+use super::session::{Start, What};
+use super::{REFUSED_STATUS, board, theatre};
+use crate::accept::ClientChannel;
+use crate::domain::hold::Answer;
+use crate::domain::id::{HoldId, SessionId};
+use crate::domain::recording::SessionSummary;
+use crate::flow::Drain;
+use crate::store::Which;
+
+/// Longest command line that is read.
+const COMMAND_BYTES: usize = 16 * 1024;
+
+/// Countersign: a checkpoint inside your SSH session.
+#[derive(Debug, Parser)]
+#[command(
+    name = "ssh bastion",
+    disable_version_flag = true,
+    disable_help_subcommand = false
+)]
+struct Line {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Who you are to the bastion, and until when
+    Whoami(Output),
+    /// The targets that you may open
+    Targets(Output),
+    /// The sessions that run now
+    Sessions {
+        /// Also those that have ended
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// The requests that wait: yours, and those that you may answer
+    Requests {
+        /// Only your own
+        #[arg(long)]
+        mine: bool,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Let a held command run
+    Approve(Reply),
+    /// Do not let a held command run
+    Refuse(Reply),
+    /// A certificate for the key that you logged in with
+    Certificate,
+    /// What to put into ~/.ssh/config
+    SshConfig,
+    /// What to put into ~/.ssh/known_hosts
+    KnownHosts,
+    /// The approver's dashboard (needs a terminal: ssh -t)
+    Dashboard,
+    /// Replay a recorded session (needs a terminal: ssh -t); without an id, choose from a list
+    Replay {
+        /// The session, such as s-01j8…
+        session: Option<SessionId>,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct Output {
+    /// One JSON value instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct Reply {
+    /// The request, such as h-7f3k9q
+    request: HoldId,
+    /// Why; the rest of the line
+    #[arg(short = 'm', long = "message", num_args = 1.., allow_hyphen_values = true)]
+    message: Vec<String>,
+}
+
+/// What a command gives back: text for standard output, or a message for standard error.
+type Answered = Result<String, String>;
+
+/// Runs one of the bastion's own commands on a channel.
+pub async fn run(visit: Arc<Visit>, channel: ClientChannel) {
+    let ClientChannel {
+        id,
+        mut input,
+        output,
+        connection,
+    } = channel;
+    let client = Client::new(id, output, connection);
+    let ending = match Start::read(&mut input).await {
+        None => Ending::ClientGone,
+        Some(start) => {
+            let closed = input.end();
+            tokio::select! {
+                ending = answer(&visit, &client, &start, &mut input) => ending,
+                () = closed.wait() => Ending::ClientGone,
+            }
+        }
+    };
+    client.close(&ending).await;
+}
+
+/// Ends a channel with a message instead of a program.
+pub async fn refuse(channel: ClientChannel, text: &str) {
+    let ClientChannel {
+        id,
+        mut input,
+        output,
+        connection,
+    } = channel;
+    let client = Client::new(id, output, connection);
+    if let Some(start) = Start::read(&mut input).await {
+        client.say(start.side(), text).await;
+    }
+    client.close(&Ending::Refused(text.to_owned())).await;
+}
+
+async fn answer(visit: &Arc<Visit>, client: &Client, start: &Start, input: &mut Drain) -> Ending {
+    let line = match &start.what {
+        What::Shell => Ok(Line { command: None }),
+        What::Exec(command) => parse(command),
+        What::Subsystem(name) => Err(format!(
+            "the bastion itself has no subsystem `{name}`; name a target\n"
+        )),
+    };
+    let line = match line {
+        Ok(line) => line,
+        Err(text) => return complain(client, start.side(), &text).await,
+    };
+    let operations = Operations::new(visit);
+    let answered = match line.command {
+        Some(Command::Dashboard) => match &start.pty {
+            Some(_) => return board::run(visit, client, start.size(), input).await,
+            None => Err("the dashboard needs a terminal: ssh -t".to_owned()),
+        },
+        Some(Command::Replay { session, output }) if start.pty.is_some() && !output.json => {
+            return theatre::run(visit, client, start.size(), input, session).await;
+        }
+        other => plain(visit, &operations, other).await,
+    };
+    match answered {
+        Ok(text) => {
+            write(client, start.side(), &text).await;
+            Ending::Status(0)
+        }
+        Err(reason) => {
+            client.say(start.side(), &reason).await;
+            Ending::Status(REFUSED_STATUS)
+        }
+    }
+}
+
+/// Reads a command line as a shell would split it, then as clap would read it.
+fn parse(command: &[u8]) -> Result<Line, String> {
+    let text = std::str::from_utf8(command).map_err(|_| "the command is not UTF-8\n".to_owned())?;
+    if text.len() > COMMAND_BYTES {
+        return Err("the command is too long\n".to_owned());
+    }
+    let words =
+        shlex::split(text).ok_or_else(|| "a quote in the command is not closed\n".to_owned())?;
+    Line::try_parse_from(std::iter::once("ssh bastion".to_owned()).chain(words))
+        .map_err(|error| error.render().to_string())
+}
+
+async fn complain(client: &Client, side: Side, text: &str) -> Ending {
+    let bytes = Bytes::from(lines_for(
+        side,
+        &crate::relay::console::text::printable(text),
+    ));
+    let _ = match side {
+        Side::Terminal => client.data(bytes).await,
+        Side::Pipes => client.extended(1, bytes).await,
+    };
+    Ending::Status(2)
+}
+
+async fn plain(
+    visit: &Arc<Visit>,
+    operations: &Operations<'_>,
+    command: Option<Command>,
+) -> Answered {
+    match command {
+        None => home(visit, operations).await,
+        Some(Command::Whoami(output)) => {
+            let me = text::Me::of(visit);
+            show(&output, &me, || text::whoami(&me))
+        }
+        Some(Command::Targets(output)) => {
+            let targets = operations.targets();
+            show(&output, &targets, || text::targets(&targets))
+        }
+        Some(Command::Sessions { all, output }) => {
+            let which = if all { Which::All } else { Which::Running };
+            let sessions = operations.sessions(which).await?;
+            show(&output, &sessions, || text::sessions(&sessions))
+        }
+        Some(Command::Requests { mine, output }) => {
+            let mut requests = operations.requests().await?;
+            requests.retain(|view| {
+                !mine || view.hold.request().requester.subject == operations.me().subject
+            });
+            let rows: Vec<text::Request> = requests.iter().map(text::Request::of).collect();
+            show(&output, &rows, || text::requests(&rows))
+        }
+        Some(Command::Approve(reply)) => reply.send(operations, Answer::Approve).await,
+        Some(Command::Refuse(reply)) => reply.send(operations, Answer::Refuse).await,
+        Some(Command::Certificate) => operations.certificate().await.map(|line| line + "\n"),
+        Some(Command::SshConfig) => Ok(text::ssh_config(
+            &visit.services.config(),
+            &operations.targets(),
+        )),
+        Some(Command::KnownHosts) => text::known_hosts(&visit.services),
+        Some(Command::Replay {
+            session: None,
+            output,
+        }) => {
+            let sessions = operations.replayable().await?;
+            show(&output, &sessions, || text::sessions(&sessions))
+        }
+        Some(Command::Replay {
+            session: Some(session),
+            output,
+        }) => theatre::dump(operations, session, output.json).await,
+        Some(Command::Dashboard) => Err("the dashboard needs a terminal: ssh -t".to_owned()),
+    }
+}
+
+impl Reply {
+    async fn send(self, operations: &Operations<'_>, answer: Answer) -> Answered {
+        let reason = self.message.join(" ");
+        operations
+            .answer(&self.request, None, answer, &reason)
+            .await
+            .map(|text| text + "\n")
+    }
+}
+
+/// The home screen: who I am, my targets, my sessions, what waits for me.
+async fn home(visit: &Arc<Visit>, operations: &Operations<'_>) -> Answered {
+    let me = text::Me::of(visit);
+    let mine = |session: &SessionSummary| session.subject == operations.me().subject;
+    let sessions: Vec<SessionSummary> = operations
+        .sessions(Which::Running)
+        .await?
+        .into_iter()
+        .filter(mine)
+        .collect();
+    let requests = operations.requests().await?;
+    let rows: Vec<text::Request> = requests.iter().map(text::Request::of).collect();
+    Ok(text::home(&me, &operations.targets(), &sessions, &rows))
+}
+
+fn show<T: Serialize>(output: &Output, value: &T, text: impl FnOnce() -> String) -> Answered {
+    if !output.json {
+        return Ok(text());
+    }
+    serde_json::to_string_pretty(value)
+        .map(|json| json + "\n")
+        .map_err(|error| error.to_string())
+}
+
+async fn write(client: &Client, side: Side, text: &str) {
+    let _ = client.data(Bytes::from(lines_for(side, text))).await;
+}
+
+fn lines_for(side: Side, text: &str) -> String {
+    match side {
+        Side::Terminal => text.replace('\n', "\r\n"),
+        Side::Pipes => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rest_of_the_line_is_the_reason() {
+        let line = parse(b"refuse h-7f3k9q -m no change window").unwrap();
+        let Some(Command::Refuse(reply)) = line.command else {
+            panic!("{line:?}")
+        };
+        assert_eq!(reply.message.join(" "), "no change window");
+    }
+
+    #[test]
+    fn a_command_that_nobody_knows_is_answered_with_those_there_are() {
+        let text = parse(b"approv h-7f3k9q").unwrap_err();
+        assert!(text.contains("approve"), "{text}");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_asked_nothing_panics(command: Vec<u8>) {
+            let _ = parse(&command);
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! One command put to inspection and policy: what it asks for, and the strictest answer to that.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::reception::Visit;
+use crate::domain::action::{Action, Requirements};
+use crate::domain::audit::AuditEvent;
+use crate::domain::command::{Command, Layer, Reading};
+use crate::domain::hold::Clearance;
+use crate::domain::name::LoginName;
+use crate::domain::principal::Principal;
+use crate::domain::target::TargetInfo;
+use crate::domain::verdict::{Circumstances, Denial, Question, Resource, Verdict};
+use crate::inspect;
+
+/// What was decided about one command.
+#[derive(Debug)]
+pub enum Decision {
+    /// It may be sent.
+    Cleared(Clearance),
+    /// It may be requested.
+    Hold(Action, Requirements),
+    /// It may not run.
+    Denied(Denial),
+}
+
+/// Puts the questions of one person about one login on one target.
+pub struct Asker<'a> {
+    visit: &'a Arc<Visit>,
+    target: &'a TargetInfo,
+    login: &'a LoginName,
+}
+
+impl<'a> Asker<'a> {
+    /// Questions about `login` on `target`.
+    pub fn new(visit: &'a Arc<Visit>, target: &'a TargetInfo, login: &'a LoginName) -> Self {
+        Self {
+            visit,
+            target,
+            login,
+        }
+    }
+
+    fn principal(&self) -> &'a Principal {
+        self.visit.identified.identity().principal()
+    }
+
+    /// Asks policy one question.
+    pub fn verdict(&self, action: Action, reading: Option<&Reading>) -> Verdict {
+        let question = Question {
+            principal: self.principal(),
+            action,
+            resource: Resource::Target(self.target),
+            circumstances: Circumstances {
+                source: self.visit.source,
+                now: Timestamp::now(),
+                login: Some(self.login.clone()),
+                reading: reading.cloned(),
+            },
+        };
+        self.visit.services.policy.current().decide(&question)
+    }
+
+    /// Asks about everything that a command is, and takes the strictest answer.
+    pub fn decide(&self, command: &Command, reading: &Reading) -> (Action, Verdict) {
+        let answers = actions(command, reading)
+            .into_iter()
+            .map(|action| (action, self.verdict(action, Some(reading))));
+        let strictest = answers.max_by_key(|(_, verdict)| match verdict {
+            Verdict::Allow(_) => 0,
+            Verdict::Hold(_) => 1,
+            Verdict::Deny(_) => 2,
+        });
+        strictest.unwrap_or((Action::Exec, Verdict::Deny(Denial::NotAllowed)))
+    }
+
+    /// Turns the answer into what may be done with the command.
+    pub fn decision(&self, command: Command, action: Action, verdict: Verdict) -> Decision {
+        match verdict {
+            Verdict::Allow(permit) => {
+                match Clearance::from_permit(command, self.principal(), action, &permit) {
+                    Ok(clearance) => Decision::Cleared(clearance),
+                    Err(_) => Decision::Denied(Denial::NotAllowed),
+                }
+            }
+            Verdict::Hold(requirements) => Decision::Hold(action, requirements),
+            Verdict::Deny(denial) => Decision::Denied(denial),
+        }
+    }
+
+    /// The audit event of a decision.
+    pub fn event(
+        &self,
+        command: &Command,
+        reading: &Reading,
+        action: Action,
+        verdict: &Verdict,
+    ) -> AuditEvent {
+        AuditEvent::Command {
+            session: command.scope.session,
+            person: self.principal().subject.clone(),
+            layer: command.layer,
+            action,
+            text: command.shown(),
+            digest: command.digest(),
+            inspection: inspect::describe(reading),
+            verdict: verdict.word().to_owned(),
+            because: because(verdict),
+        }
+    }
+}
+
+/// The actions that a command needs, each of which policy must let happen.
+fn actions(command: &Command, reading: &Reading) -> Vec<Action> {
+    match command.layer {
+        Layer::Shell => vec![Action::Shell],
+        Layer::Forward => vec![Action::Forward],
+        Layer::Subsystem if command.bytes == b"sftp" => vec![Action::Upload, Action::Download],
+        Layer::Exec | Layer::Line | Layer::Subsystem if !reading.elevation.is_empty() => {
+            vec![Action::Sudo]
+        }
+        Layer::Exec if transfers(reading) => vec![Action::Upload, Action::Download],
+        Layer::Exec | Layer::Line | Layer::Subsystem => vec![Action::Exec],
+    }
+}
+
+/// Whether a command is nothing but the far end of a file transfer.
+fn transfers(reading: &Reading) -> bool {
+    let far_end = |words: &[String]| match words {
+        [program, rest @ ..] => match program.rsplit('/').next() {
+            Some("scp") => rest.iter().any(|word| word == "-t" || word == "-f"),
+            Some("rsync") => rest.first().is_some_and(|word| word == "--server"),
+            Some("sftp-server") => true,
+            Some(_) | None => false,
+        },
+        [] => false,
+    };
+    match reading.commands.as_slice() {
+        [only] => !reading.is_opaque() && far_end(&only.words),
+        _ => false,
+    }
+}
+
+/// What a subsystem request amounts to: its name is all there is to read.
+pub fn subsystem_reading(name: &[u8]) -> Reading {
+    match name {
+        b"sftp" => Reading::default(),
+        _ => Reading::opaque("a subsystem that is not known"),
+    }
+}
+
+/// The policies of an answer, or the reason of a refusal.
+pub fn because(verdict: &Verdict) -> String {
+    let join = |policies: &std::collections::BTreeSet<String>| {
+        policies
+            .iter()
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    match verdict {
+        Verdict::Allow(permit) => join(permit.policies()),
+        Verdict::Hold(requirements) => join(&requirements.policies),
+        Verdict::Deny(denial) => denial.to_string(),
+    }
+}

@@ -1,0 +1,254 @@
+//! From an identified person to a link: may they connect, then a certificate minted for one session, dialled and
+//! logged in. Much of it is done ahead, while the client still speaks.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+
+use super::decision::Asker;
+use super::reception::Visit;
+use super::{Services, new_session_id};
+use crate::config::TargetConfig;
+use crate::domain::action::Action;
+use crate::domain::audit::AuditEvent;
+use crate::domain::grant::{Permissions, TargetCertificate};
+use crate::domain::id::SessionId;
+use crate::domain::lifecycle::Granted;
+use crate::domain::name::TargetName;
+use crate::domain::target::{Destination, TargetInfo};
+use crate::domain::verdict::{Denial, Permit, Verdict};
+use crate::target::{self, Dialled, TargetChannel, TargetError};
+
+/// A session on a target that is ready to be told what to run.
+pub struct Opening {
+    /// What was granted.
+    pub granted: Granted,
+    /// The session's channel on the target.
+    pub channel: TargetChannel,
+    /// Whether the certificate permits a terminal.
+    pub pty: bool,
+}
+
+/// Why there is no session, in words for its user.
+pub type Refusal = String;
+
+/// An opening that is under way.
+pub struct Ahead {
+    /// The session it is for.
+    pub session: SessionId,
+    /// The target, as it was when the opening began.
+    pub target: TargetInfo,
+    opening: oneshot::Receiver<Result<Opening, Refusal>>,
+}
+
+impl Ahead {
+    /// Waits for the opening.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn ready(self) -> Result<Opening, Refusal> {
+        self.opening
+            .await
+            .unwrap_or_else(|_| Err("the bastion is stopping".to_owned()))
+    }
+}
+
+/// A connection to a target whose host key is verified, under way.
+pub struct Predialled(oneshot::Receiver<Result<Dialled, TargetError>>);
+
+/// Begins to dial a target for a person who is identified; nobody is logged in there yet.
+pub fn predial(services: &Arc<Services>, target: &TargetConfig) -> Predialled {
+    let (sender, receiver) = oneshot::channel();
+    let target = target.clone();
+    services.tasks.spawn(async move {
+        let _ = sender.send(target::dial(&target).await);
+    });
+    Predialled(receiver)
+}
+
+/// Begins to open a destination for a session.
+///
+/// # Errors
+/// When there is no such target or login; the text says what to ask for instead.
+pub fn ahead(
+    visit: &Arc<Visit>,
+    destination: &Destination,
+    predialled: Option<Predialled>,
+    pty: Wanted,
+) -> Result<Ahead, Refusal> {
+    let services = &visit.services;
+    let config = services.config();
+    let Some(target) = config.target(&destination.target) else {
+        return Err(unknown_target(&destination.target));
+    };
+    if !config.has_login(target, &destination.login) {
+        let logins: Vec<&str> = target
+            .info
+            .logins
+            .iter()
+            .map(|login| login.as_str())
+            .collect();
+        return Err(format!(
+            "`{}` is not a login that is offered on `{}`; offered: {}",
+            destination.login,
+            target.info.name,
+            logins.join(", ")
+        ));
+    }
+    let session = new_session_id().ok_or_else(|| "the system gave no random bytes".to_owned())?;
+    let destination = Destination {
+        login: destination.login.clone(),
+        target: target.info.name.clone(),
+    };
+    let (sender, opening) = oneshot::channel();
+    let (visit, info, target) = (Arc::clone(visit), target.info.clone(), target.clone());
+    let tasks = services.tasks.clone();
+    tasks.spawn(async move {
+        let _ = sender.send(open(&visit, &target, destination, session, predialled, pty).await);
+    });
+    Ok(Ahead {
+        session,
+        target: info,
+        opening,
+    })
+}
+
+/// What is said about a target that does not exist (or that the person may not know of).
+pub fn unknown_target(name: &TargetName) -> Refusal {
+    format!("there is no target `{name}`; `ssh BASTION targets` lists yours")
+}
+
+/// Whether a terminal is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// It is not known yet: a terminal is permitted where policy could let one have a shell.
+    Unknown,
+    /// The client asked for one.
+    Terminal,
+}
+
+async fn open(
+    visit: &Arc<Visit>,
+    target: &TargetConfig,
+    destination: Destination,
+    session: SessionId,
+    predialled: Option<Predialled>,
+    pty: Wanted,
+) -> Result<Opening, Refusal> {
+    let asker = Asker::new(visit, &target.info, &destination.login);
+    let verdict = asker.verdict(Action::Connect, None);
+    let pty = match pty {
+        Wanted::Terminal => true,
+        Wanted::Unknown => !matches!(asker.verdict(Action::Shell, None), Verdict::Deny(_)),
+    };
+    let told = visit.services.audit.append(
+        connect_event(visit, &destination, &verdict),
+        Timestamp::now(),
+    );
+    let permit = match verdict {
+        Verdict::Allow(permit) => permit,
+        Verdict::Hold(_) => {
+            told.await.map_err(|error| error.to_string())?;
+            return Err(format!(
+                "policy wants an approval to connect to `{}`, which can only be asked for a shell or a command",
+                target.info.name
+            ));
+        }
+        Verdict::Deny(denial) => {
+            told.await.map_err(|error| error.to_string())?;
+            return Err(denied(&denial, target));
+        }
+    };
+    // The record is durable before anybody is logged in; dialling meanwhile only verifies a host key.
+    let dialling = async {
+        match predialled.map(|predialled| predialled.0) {
+            Some(under_way) => match under_way.await {
+                Ok(dialled) => dialled,
+                Err(_) => target::dial(target).await,
+            },
+            None => target::dial(target).await,
+        }
+    };
+    let (told, dialled) = tokio::join!(told, dialling);
+    told.map_err(|error| error.to_string())?;
+    let dialled = dialled.map_err(|error| error.to_string())?;
+    let granted = grant(visit, destination, &permit)?;
+    let channel = log_in(visit, dialled, &granted, session, pty).await?;
+    Ok(Opening {
+        granted,
+        channel,
+        pty,
+    })
+}
+
+fn denied(denial: &Denial, target: &TargetConfig) -> Refusal {
+    format!("you may not connect to `{}`: {denial}", target.info.name)
+}
+
+fn grant(visit: &Visit, destination: Destination, permit: &Permit) -> Result<Granted, Refusal> {
+    let granted = visit
+        .identified
+        .granted(destination, permit, Timestamp::now());
+    granted.map_err(|closed| closed.reason.to_string())
+}
+
+async fn log_in(
+    visit: &Visit,
+    dialled: Dialled,
+    granted: &Granted,
+    session: SessionId,
+    pty: bool,
+) -> Result<TargetChannel, Refusal> {
+    let services = &visit.services;
+    let now = Timestamp::now();
+    let certificate = TargetCertificate {
+        grant: granted.grant(),
+        session,
+        permissions: Permissions {
+            pty,
+            ..Permissions::default()
+        },
+        lifetime: services.config().certificates.session_ttl,
+    };
+    let serial = services
+        .store
+        .next_serial()
+        .await
+        .map_err(|error| error.to_string())?;
+    let minted = services
+        .authority
+        .mint_for_target(&certificate, dialled.from(), serial, now);
+    let (key, signed) = minted.map_err(|error| error.to_string())?;
+    let event = AuditEvent::Certificate {
+        serial,
+        key_id: certificate.key_id(),
+        person: granted.grant().principal().subject.clone(),
+        principals: signed.valid_principals().to_vec(),
+        until: now.saturating_add(certificate.lifetime).unwrap_or(now),
+    };
+    services
+        .audit
+        .append(event, now)
+        .await
+        .map_err(|error| error.to_string())?;
+    let link = dialled
+        .log_in(&granted.grant().destination().login, key, signed)
+        .await;
+    let link = link.map_err(|error| error.to_string())?;
+    link.open(&services.tasks)
+        .await
+        .map_err(|error| error.to_string())
+}
+
+fn connect_event(visit: &Visit, destination: &Destination, verdict: &Verdict) -> AuditEvent {
+    let principal = visit.identified.identity().principal();
+    AuditEvent::Connect {
+        person: principal.subject.clone(),
+        name: principal.name.to_string(),
+        destination: destination.clone(),
+        source: visit.source.to_string(),
+        verdict: verdict.word().to_owned(),
+        because: super::decision::because(verdict),
+    }
+}

@@ -1,0 +1,366 @@
+//! What a person may ask of the bastion itself, each question put to policy: used by the commands and the dashboard.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::decision::Asker;
+use super::reception::Visit;
+use crate::certificate::fingerprint;
+use crate::dashboard::model::{HistoryEntry, HoldView, Snapshot};
+use crate::domain::action::Action;
+use crate::domain::audit::AuditEvent;
+use crate::domain::command::CommandDigest;
+use crate::domain::hold::{Answer, Answered, Hold, Resolution};
+use crate::domain::id::{HoldId, SessionId};
+use crate::domain::name::LoginName;
+use crate::domain::principal::Principal;
+use crate::domain::recording::SessionSummary;
+use crate::domain::target::TargetInfo;
+use crate::domain::verdict::{Circumstances, Permit, Question, Resource, Verdict};
+use crate::record::{Library, Recording};
+use crate::store::{SessionFilter, Which};
+
+/// How many sessions and ended requests lists look at.
+const LISTED: u32 = 200;
+
+/// A refusal or a failure, in words for the person who asked.
+pub type Refusal = String;
+
+/// A target as a person sees it.
+#[derive(Debug, Clone, Serialize)]
+pub struct TargetView {
+    /// The target.
+    #[serde(flatten)]
+    pub info: TargetInfo,
+    /// What happens to a shell there: `allow`, `hold` or `deny`.
+    pub shell: &'static str,
+}
+
+/// The operations of one identified person.
+pub struct Operations<'a> {
+    visit: &'a Arc<Visit>,
+}
+
+fn failed(error: impl std::fmt::Display) -> Refusal {
+    error.to_string()
+}
+
+impl<'a> Operations<'a> {
+    /// What the person behind `visit` may ask.
+    pub fn new(visit: &'a Arc<Visit>) -> Self {
+        Self { visit }
+    }
+
+    /// Who they are.
+    pub fn me(&self) -> &'a Principal {
+        self.visit.identified.identity().principal()
+    }
+
+    fn ask(&self, action: Action, resource: Resource<'_>) -> Verdict {
+        let question = Question {
+            principal: self.me(),
+            action,
+            resource,
+            circumstances: Circumstances {
+                source: self.visit.source,
+                now: Timestamp::now(),
+                login: None,
+                reading: None,
+            },
+        };
+        self.visit.services.policy.current().decide(&question)
+    }
+
+    fn permit(&self, action: Action, resource: Resource<'_>) -> Result<Permit, Refusal> {
+        match self.ask(action, resource) {
+            Verdict::Allow(permit) => Ok(permit),
+            Verdict::Hold(_) => {
+                Err("policy wants an approval for this, which cannot be asked for here".to_owned())
+            }
+            Verdict::Deny(denial) => Err(format!("you may not {action} this: {denial}")),
+        }
+    }
+
+    fn may(&self, action: Action, resource: Resource<'_>) -> bool {
+        matches!(self.ask(action, resource), Verdict::Allow(_))
+    }
+
+    /// The targets that they may connect to as at least one login.
+    pub fn targets(&self) -> Vec<TargetView> {
+        let config = self.visit.services.config();
+        let mut views = Vec::new();
+        for target in config.targets.values() {
+            let mut info = target.info.clone();
+            let verdict = |login: &LoginName, action| {
+                Asker::new(self.visit, &target.info, login).verdict(action, None)
+            };
+            info.logins
+                .retain(|login| !matches!(verdict(login, Action::Connect), Verdict::Deny(_)));
+            if let Some(login) = info.logins.first() {
+                let shell = verdict(login, Action::Shell).word();
+                views.push(TargetView { info, shell });
+            }
+        }
+        views
+    }
+
+    /// The sessions that they may see: their own, and those that they may watch or replay. The newest first.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn sessions(&self, which: Which) -> Result<Vec<SessionSummary>, Refusal> {
+        let filter = SessionFilter {
+            which,
+            person: None,
+            limit: LISTED,
+        };
+        let mut sessions = self
+            .visit
+            .services
+            .store
+            .sessions(&filter)
+            .await
+            .map_err(failed)?;
+        sessions.retain(|session| session.subject == self.me().subject || self.sees(session));
+        Ok(sessions)
+    }
+
+    fn sees(&self, session: &SessionSummary) -> bool {
+        let resource = Resource::Session {
+            owner: &session.subject,
+            target: &session.target,
+        };
+        self.may(Action::Watch, resource) || self.may(Action::Replay, resource)
+    }
+
+    /// The requests that wait: their own, and those that they may answer.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn requests(&self) -> Result<Vec<HoldView>, Refusal> {
+        let waiting = self
+            .visit
+            .services
+            .approvals
+            .waiting()
+            .await
+            .map_err(failed)?;
+        let policy = self.visit.services.policy.current();
+        let now = Timestamp::now();
+        let mut views = Vec::new();
+        for hold in waiting {
+            let mine = hold.request().requester.subject == self.me().subject;
+            let may_answer = !mine && self.may(Action::Approve, Resource::Hold(hold.request()));
+            if mine || may_answer {
+                let approvers = policy.approver_groups(hold.request(), now);
+                views.push(HoldView {
+                    hold,
+                    may_answer,
+                    approvers,
+                });
+            }
+        }
+        Ok(views)
+    }
+
+    /// Requests that have ended, as far as they may see them.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn history(&self) -> Result<Vec<HistoryEntry>, Refusal> {
+        let ended = self
+            .visit
+            .services
+            .approvals
+            .history(LISTED)
+            .await
+            .map_err(failed)?;
+        let concerns = |hold: &Hold| {
+            hold.request().requester.subject == self.me().subject
+                || self.may(Action::Approve, Resource::Hold(hold.request()))
+        };
+        Ok(ended
+            .iter()
+            .filter(|resolved| concerns(resolved.hold()))
+            .map(HistoryEntry::from)
+            .collect())
+    }
+
+    /// Everything that the dashboard shows.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn snapshot(&self) -> Result<Snapshot, Refusal> {
+        let (holds, sessions, history) = tokio::join!(
+            self.requests(),
+            self.sessions(Which::Running),
+            self.history()
+        );
+        Ok(Snapshot {
+            now: Timestamp::now(),
+            me: self.me().clone(),
+            holds: holds?,
+            sessions: sessions?,
+            history: history?,
+            targets: self.targets().into_iter().map(|view| view.info).collect(),
+        })
+    }
+
+    /// Answers a request. `shown` is the digest of what the person saw; a script that names only the request answers
+    /// whatever it is bound to.
+    ///
+    /// # Errors
+    /// When they may not, the request has ended or is another, or something fails.
+    pub async fn answer(
+        &self,
+        id: &HoldId,
+        shown: Option<&CommandDigest>,
+        answer: Answer,
+        reason: &str,
+    ) -> Result<String, Refusal> {
+        let services = &self.visit.services;
+        let hold = services.approvals.waiting_hold(id).await.map_err(failed)?;
+        if hold.request().requester.subject == self.me().subject {
+            return Err("nobody may answer their own request".to_owned());
+        }
+        let permit = self.permit(Action::Approve, Resource::Hold(hold.request()))?;
+        let shown = shown.unwrap_or_else(|| hold.digest());
+        let given = services
+            .approvals
+            .answer(id, shown, self.me(), answer, reason, &permit)
+            .await;
+        let (approval, answered) = given.map_err(failed)?;
+        let event = AuditEvent::Answered {
+            hold: id.clone(),
+            digest: shown.clone(),
+            answer,
+            by: approval,
+        };
+        services
+            .audit
+            .append(event, Timestamp::now())
+            .await
+            .map_err(failed)?;
+        Ok(told(&answered, id))
+    }
+
+    /// A certificate for the key that was proved in this connection, as a line for a file.
+    ///
+    /// # Errors
+    /// When it cannot be made or kept.
+    pub async fn certificate(&self) -> Result<String, Refusal> {
+        let services = &self.visit.services;
+        let identity = self.visit.identified.identity();
+        let now = Timestamp::now();
+        let latest = now
+            .saturating_add(services.config().certificates.person_ttl)
+            .unwrap_or(now);
+        let until = latest.min(identity.valid_until());
+        if until <= now {
+            return Err("your sign-in has ended; connect again".to_owned());
+        }
+        let serial = services.store.next_serial().await.map_err(failed)?;
+        let minted =
+            services
+                .authority
+                .mint_for_person(self.me(), &self.visit.key, serial, now, until);
+        let certificate = minted.map_err(failed)?;
+        let key = fingerprint(&self.visit.key);
+        let kept =
+            services
+                .store
+                .record_certificate(serial, certificate.key_id(), self.me(), &key, until);
+        let event = AuditEvent::Certificate {
+            serial,
+            key_id: certificate.key_id().to_owned(),
+            person: self.me().subject.clone(),
+            principals: certificate.valid_principals().to_vec(),
+            until,
+        };
+        let (kept, told) = tokio::join!(kept, services.audit.append(event, now));
+        kept.map_err(failed)?;
+        told.map_err(failed)?;
+        certificate.to_openssh().map_err(failed)
+    }
+
+    /// Opens a recording, where policy lets them replay it. The audit knows before anything is shown.
+    ///
+    /// # Errors
+    /// When there is none, they may not, or it cannot be read.
+    pub async fn recording(&self, session: SessionId) -> Result<Recording<File>, Refusal> {
+        let services = &self.visit.services;
+        let Some(summary) = services.store.session(&session).await.map_err(failed)? else {
+            return Err(format!("there is no session `{session}`"));
+        };
+        self.permit(
+            Action::Replay,
+            Resource::Session {
+                owner: &summary.subject,
+                target: &summary.target,
+            },
+        )?;
+        let event = AuditEvent::Replayed {
+            session,
+            person: self.me().subject.clone(),
+            name: self.me().name.to_string(),
+        };
+        services
+            .audit
+            .append(event, Timestamp::now())
+            .await
+            .map_err(failed)?;
+        let library = Library::new(services.config().recordings.folder.clone());
+        let opening = tokio::task::spawn_blocking(move || library.open(session));
+        opening.await.map_err(failed)?.map_err(failed)
+    }
+
+    /// The sessions that have ended and that they may replay, the newest first.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn replayable(&self) -> Result<Vec<SessionSummary>, Refusal> {
+        let filter = SessionFilter {
+            which: Which::All,
+            person: None,
+            limit: LISTED,
+        };
+        let mut sessions = self
+            .visit
+            .services
+            .store
+            .sessions(&filter)
+            .await
+            .map_err(failed)?;
+        sessions.retain(|session| {
+            self.may(
+                Action::Replay,
+                Resource::Session {
+                    owner: &session.subject,
+                    target: &session.target,
+                },
+            )
+        });
+        Ok(sessions)
+    }
+}
+
+/// What an answer did, for the person who gave it.
+fn told(answered: &Answered, id: &HoldId) -> String {
+    match answered {
+        Answered::Waiting(hold) => {
+            let missing = usize::from(hold.requirements().approvals.get())
+                .saturating_sub(hold.approvals().len());
+            format!("{id}: your approval counts; {missing} more needed")
+        }
+        Answered::Resolved(resolved) => match resolved.resolution() {
+            Resolution::Approved { .. } => format!("{id}: approved, it runs now"),
+            Resolution::Refused { .. } => format!("{id}: refused"),
+            Resolution::Expired | Resolution::Withdrawn { .. } => {
+                format!("{id}: {}", resolved.resolution().word())
+            }
+        },
+    }
+}

@@ -1,0 +1,466 @@
+//! One session: a client's channel, a target's channel, a recording, and the gate between them.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use russh::{ChannelMsg, Pty};
+use tokio::sync::oneshot;
+
+use super::client::{Client, Ending, Side};
+use super::input::{InputEnd, InputSide, Launch};
+use super::opening::{self, Ahead, Opening, Wanted};
+use super::output::{OutputEnd, OutputSide};
+use super::reception::Visit;
+use super::registry::Entry;
+use super::screen::Screen;
+use crate::accept::ClientChannel;
+use crate::domain::audit::AuditEvent;
+use crate::domain::command::visible;
+use crate::domain::id::{HoldId, SessionId};
+use crate::domain::lifecycle::Attached;
+use crate::domain::recording::{LiveRecording, SessionEnd, SessionSummary};
+use crate::domain::target::{Destination, TargetInfo};
+use crate::flow::{Drain, Item};
+use crate::record::{
+    Opening as RecordOpening, Origin, Outcome, RecordLimit, Recorder, TerminalSize,
+};
+
+/// Environment variables that a client may set before its program starts.
+const ENVIRONMENT: usize = 64;
+/// The size that is assumed for sessions without a terminal.
+const NO_TERMINAL: (u32, u32) = (80, 24);
+
+/// What a client asked its channel to be.
+pub struct Start {
+    /// The program.
+    pub what: What,
+    /// The terminal, where one was asked for.
+    pub pty: Option<PtyRequest>,
+    /// Environment variables, which the target accepts or not.
+    pub environment: Vec<(String, String)>,
+}
+
+/// The program of a channel.
+pub enum What {
+    /// The login shell.
+    Shell,
+    /// A command.
+    Exec(Vec<u8>),
+    /// A subsystem such as `sftp`.
+    Subsystem(String),
+}
+
+/// A terminal as the client described it (RFC 4254 section 6.2).
+pub struct PtyRequest {
+    /// Its type.
+    pub term: String,
+    /// Width in characters.
+    pub columns: u32,
+    /// Height in characters.
+    pub rows: u32,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Terminal modes.
+    pub modes: Vec<(Pty, u32)>,
+}
+
+impl Start {
+    /// Collects a channel's requests until the one that starts it; `None` when the client went away before.
+    pub async fn read(input: &mut Drain) -> Option<Self> {
+        let mut pty = None;
+        let mut environment = Vec::new();
+        loop {
+            let what = match input.next().await? {
+                Item::Message(ChannelMsg::RequestPty {
+                    term,
+                    col_width,
+                    row_height,
+                    pix_width,
+                    pix_height,
+                    terminal_modes,
+                    ..
+                }) => {
+                    let (columns, rows, width, height) =
+                        (col_width, row_height, pix_width, pix_height);
+                    pty = Some(PtyRequest {
+                        term,
+                        columns,
+                        rows,
+                        width,
+                        height,
+                        modes: terminal_modes,
+                    });
+                    continue;
+                }
+                Item::Message(ChannelMsg::SetEnv {
+                    variable_name,
+                    variable_value,
+                    ..
+                }) => {
+                    if environment.len() < ENVIRONMENT {
+                        environment.push((variable_name, variable_value));
+                    }
+                    continue;
+                }
+                Item::Message(ChannelMsg::RequestShell { .. }) => What::Shell,
+                Item::Message(ChannelMsg::Exec { command, .. }) => What::Exec(command),
+                Item::Message(ChannelMsg::RequestSubsystem { name, .. }) => What::Subsystem(name),
+                // Anything else before a program is started has nobody to go to.
+                Item::Message(_) | Item::Data(_) | Item::Extended(..) => continue,
+            };
+            return Some(Self {
+                what,
+                pty,
+                environment,
+            });
+        }
+    }
+
+    /// The client's terminal got another size before the program started.
+    pub fn resize(&mut self, columns: u32, rows: u32, width: u32, height: u32) {
+        if let Some(pty) = &mut self.pty {
+            (pty.columns, pty.rows, pty.width, pty.height) = (columns, rows, width, height);
+        }
+    }
+
+    /// Terminal or pipes.
+    pub fn side(&self) -> Side {
+        if self.pty.is_some() {
+            Side::Terminal
+        } else {
+            Side::Pipes
+        }
+    }
+
+    /// The size of the terminal.
+    pub fn size(&self) -> TerminalSize {
+        let (columns, rows) = self
+            .pty
+            .as_ref()
+            .map_or(NO_TERMINAL, |pty| (pty.columns, pty.rows));
+        TerminalSize::near(columns, rows)
+    }
+
+    /// What was asked for, safe to print.
+    pub fn shown(&self) -> String {
+        match &self.what {
+            What::Shell => "shell".to_owned(),
+            What::Exec(command) => visible(command),
+            What::Subsystem(name) => format!("subsystem {}", visible(name.as_bytes())),
+        }
+    }
+}
+
+/// Runs one session on a channel, from the client's first request to the channel's end.
+pub async fn run(
+    visit: Arc<Visit>,
+    destination: Destination,
+    channel: ClientChannel,
+    ahead: Option<Ahead>,
+) {
+    let ClientChannel {
+        id,
+        mut input,
+        output,
+        connection,
+    } = channel;
+    let client = Client::new(id, output, connection);
+    let ending = match Start::read(&mut input).await {
+        None => Ending::ClientGone,
+        Some(start) => {
+            let side = start.side();
+            match open(&visit, &destination, &start, ahead).await {
+                Ok((session, target, opening)) => {
+                    let attached = opening.granted.attach(session);
+                    let session = Session {
+                        visit: &visit,
+                        attached: &attached,
+                        target: &target,
+                        client: &client,
+                        side,
+                    };
+                    session.run(input, start, opening.channel).await
+                }
+                Err(refusal) => {
+                    client.say(side, &refusal).await;
+                    Ending::Refused(refusal)
+                }
+            }
+        }
+    };
+    client.close(&ending).await;
+}
+
+async fn open(
+    visit: &Arc<Visit>,
+    destination: &Destination,
+    start: &Start,
+    ahead: Option<Ahead>,
+) -> Result<(SessionId, TargetInfo, Opening), String> {
+    if visit.services.draining.is_cancelled() {
+        return Err("the bastion is stopping and takes no new sessions; connect again".to_owned());
+    }
+    let wanted = if start.pty.is_some() {
+        Wanted::Terminal
+    } else {
+        Wanted::Unknown
+    };
+    let ahead = match ahead {
+        Some(ahead) => ahead,
+        None => opening::ahead(visit, destination, None, wanted)?,
+    };
+    let (session, target) = (ahead.session, ahead.target.clone());
+    let opening = ahead.ready().await?;
+    if start.pty.is_none() || opening.pty {
+        return Ok((session, target, opening));
+    }
+    let again = opening::ahead(visit, destination, None, Wanted::Terminal)?;
+    let (session, target) = (again.session, again.target.clone());
+    Ok((session, target, again.ready().await?))
+}
+
+struct Session<'a> {
+    visit: &'a Arc<Visit>,
+    attached: &'a Attached,
+    target: &'a TargetInfo,
+    client: &'a Client,
+    side: Side,
+}
+
+impl Session<'_> {
+    async fn run(
+        &self,
+        input: Drain,
+        start: Start,
+        channel: crate::target::TargetChannel,
+    ) -> Ending {
+        let services = &self.visit.services;
+        let entry = services.registry.enter(self.attached.session());
+        let begun = match self.begin(&start).await {
+            Ok(begun) => begun,
+            Err(reason) => {
+                let reason = format!("nothing runs: {reason}");
+                self.client.say(self.side, &reason).await;
+                return Ending::Refused(reason);
+            }
+        };
+        let counts = Counts::default();
+        let held = Mutex::new(None);
+        let ending = self
+            .relay(input, start, channel, &begun, entry, &counts, &held)
+            .await;
+        self.finish(&begun, &ending, &counts, &held).await;
+        ending
+    }
+
+    /// Recording, session row and audit record, all of them before anything runs.
+    async fn begin(&self, start: &Start) -> Result<(Recorder, LiveRecording), String> {
+        let services = &self.visit.services;
+        let config = services.config();
+        let now = Timestamp::now();
+        let summary = self.summary(start, now);
+        let limit = match self.side {
+            Side::Terminal => RecordLimit::Everything,
+            Side::Pipes => RecordLimit::Bytes(config.recordings.stream_bytes),
+        };
+        let event = AuditEvent::SessionStarted {
+            session: summary.id,
+            person: summary.subject.clone(),
+            name: summary.person.clone(),
+            destination: summary.destination.clone(),
+            source: summary.source.clone(),
+        };
+        let (recording, row, told) = tokio::join!(
+            Recorder::start(&config.recordings.folder, self.recording(start, now), limit),
+            services.store.session_started(&services.node, &summary),
+            services.audit.append(event, now),
+        );
+        row.map_err(|error| error.to_string())?;
+        told.map_err(|error| error.to_string())?;
+        recording.map_err(|error| error.to_string())
+    }
+
+    fn summary(&self, start: &Start, now: Timestamp) -> SessionSummary {
+        let principal = self.attached.grant().principal();
+        SessionSummary {
+            id: self.attached.session(),
+            person: principal.name.to_string(),
+            subject: principal.subject.clone(),
+            destination: self.attached.grant().destination().clone(),
+            target: self.target.clone(),
+            source: self.visit.source.to_string(),
+            asked: start.shown(),
+            started: now,
+            ended: None,
+        }
+    }
+
+    fn recording(&self, start: &Start, now: Timestamp) -> RecordOpening {
+        let grant = self.attached.grant();
+        RecordOpening {
+            origin: Origin {
+                session: self.attached.session(),
+                person: grant.principal().name.clone(),
+                destination: grant.destination().clone(),
+                source: self.visit.source,
+                started: now,
+            },
+            size: start.size(),
+            term: start.pty.as_ref().map(|pty| visible(pty.term.as_bytes())),
+            title: format!("{} on {}", grant.principal().name, grant.destination()),
+            command: match start.what {
+                What::Shell => None,
+                What::Exec(_) | What::Subsystem(_) => Some(start.shown()),
+            },
+        }
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of one session, each with its own owner"
+    )]
+    async fn relay(
+        &self,
+        mut input: Drain,
+        start: Start,
+        channel: crate::target::TargetChannel,
+        begun: &(Recorder, LiveRecording),
+        mut entry: Entry,
+        counts: &Counts,
+        held: &Mutex<Option<HoldId>>,
+    ) -> Ending {
+        let (recorder, recording) = begun;
+        let (size, closed) = (start.size(), input.end());
+        let screen =
+            (self.side == Side::Terminal).then(|| Arc::new(Screen::new(size.rows(), size.cols())));
+        let (sender, drain) = oneshot::channel();
+        let input_side = InputSide {
+            visit: self.visit,
+            target: self.target,
+            destination: self.attached.grant().destination(),
+            recording,
+            recorder,
+            client: self.client,
+            side: self.side,
+            screen: screen.clone(),
+            passed: &counts.to_target,
+            held,
+        };
+        let output_side = OutputSide {
+            client: self.client,
+            recorder,
+            screen: screen.as_ref(),
+        };
+        let output = async {
+            match drain.await {
+                Ok(drain) => output_side.run(drain, &counts.to_client).await,
+                Err(_) => std::future::pending().await,
+            }
+        };
+        let messages = async {
+            while let Some(message) = entry.messages.recv().await {
+                self.client.say(self.side, &message).await;
+            }
+            std::future::pending::<()>().await;
+        };
+        let end = entry.end.clone();
+        let ending = tokio::select! {
+            end = output => match end {
+                OutputEnd::Closed(ending) => ending,
+                OutputEnd::ClientGone => Ending::ClientGone,
+                OutputEnd::Recording(error) => Ending::Refused(format!("the recording failed: {error}")),
+            },
+            end = input_side.run(&mut input, Launch { channel, output: sender, start }) => match end {
+                InputEnd::ClientGone => Ending::ClientGone,
+                InputEnd::Refused(reason) => Ending::Refused(reason),
+            },
+            error = recorder.failed() => {
+                let reason = format!("nothing more runs: the recording failed: {error}");
+                self.client.say(self.side, &reason).await;
+                Ending::Refused(reason)
+            }
+            () = closed.wait() => Ending::ClientGone,
+            () = end.cancelled() => Ending::Refused("ended by the bastion".to_owned()),
+            () = messages => Ending::TargetGone,
+        };
+        ending
+    }
+
+    /// What a session leaves behind is told in full, whatever fails of it.
+    async fn finish(
+        &self,
+        begun: &(Recorder, LiveRecording),
+        ending: &Ending,
+        counts: &Counts,
+        held: &Mutex<Option<HoldId>>,
+    ) {
+        let services = &self.visit.services;
+        let session = self.attached.session();
+        let waiting = held.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(hold) = waiting {
+            self.withdraw(&hold, &ending.shown()).await;
+        }
+        let now = Timestamp::now();
+        let outcome = match ending {
+            Ending::Status(status) => Outcome::Exited(*status),
+            Ending::Signal { .. }
+            | Ending::Refused(_)
+            | Ending::ClientGone
+            | Ending::TargetGone => Outcome::Cut(ending.shown()),
+        };
+        let recording = match begun.0.finish(outcome, now).await {
+            Ok(finished) => Some(finished.sha256),
+            Err(error) => {
+                tracing::error!(%session, %error, "the recording could not be finished");
+                None
+            }
+        };
+        let end = SessionEnd {
+            at: now,
+            how: ending.shown(),
+        };
+        let event = AuditEvent::SessionEnded {
+            session,
+            how: end.how.clone(),
+            bytes_in: counts.to_target.load(Ordering::Relaxed),
+            bytes_out: counts.to_client.load(Ordering::Relaxed),
+            recording,
+        };
+        let (row, told) = tokio::join!(
+            services.store.session_ended(&session, &end),
+            services.audit.append(event, now)
+        );
+        if let Err(error) = row {
+            tracing::error!(%session, %error, "the session's end could not be stored");
+        }
+        if let Err(error) = told {
+            tracing::error!(%session, %error, "the session's end could not be audited");
+        }
+    }
+
+    async fn withdraw(&self, hold: &HoldId, why: &str) {
+        let services = &self.visit.services;
+        match services.approvals.withdraw(hold, why).await {
+            Ok(resolved) => {
+                let event = AuditEvent::HoldEnded {
+                    hold: hold.clone(),
+                    session: self.attached.session(),
+                    resolution: resolved.resolution().clone(),
+                };
+                if let Err(error) = services.audit.append(event, Timestamp::now()).await {
+                    tracing::error!(%hold, %error, "the end of a request could not be audited");
+                }
+            }
+            Err(error) => tracing::error!(%hold, %error, "a request could not be withdrawn"),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Counts {
+    to_target: AtomicU64,
+    to_client: AtomicU64,
+}

@@ -1,0 +1,148 @@
+//! A target: the real `sshd` of OpenSSH, for the account that runs the tests.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+
+use tempfile::TempDir;
+
+use super::process::{Running, run};
+use super::{PATIENCE, eventually, free_port};
+
+/// The prompt of interactive shells on the target.
+pub(crate) const PROMPT: &str = "target$ ";
+
+/// See [`login`].
+const ACCOUNT: &str = "countersign-test";
+
+/// A running `sshd` that lets in whom a user CA certifies, and nobody else.
+///
+/// Sessions there have a home folder of the test's own and look for programs in [`Sshd::stand_in`]'s first.
+pub(crate) struct Sshd {
+    port: u16,
+    host_key: String,
+    folder: TempDir,
+    server: Running,
+}
+
+impl Sshd {
+    /// Starts one that trusts `user_ca` (one public key line).
+    pub(crate) fn start(user_ca: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (port, at) = (free_port(), folder.path());
+        make_key(&at.join("host_key"));
+        fs::write(at.join("user_ca.pub"), format!("{}\n", user_ca.trim())).unwrap();
+        fs::create_dir(at.join("bin")).unwrap();
+        fs::create_dir(at.join("home")).unwrap();
+        // The account may be another one than ours.
+        fs::set_permissions(at, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::set_permissions(at.join("home"), fs::Permissions::from_mode(0o777)).unwrap();
+        let profile = format!("PS1='{PROMPT}'\nunset PROMPT_COMMAND HISTFILE\n");
+        fs::write(at.join("home/.bash_profile"), profile).unwrap();
+        fs::write(at.join("sshd_config"), configuration(at, port)).unwrap();
+        let privilege_separation = Path::new("/run/sshd");
+        if login() == ACCOUNT {
+            fs::create_dir_all(privilege_separation).unwrap();
+        }
+        let mut server = Running::start(
+            Command::new("/usr/sbin/sshd")
+                .args(["-D", "-e", "-f"])
+                .arg(at.join("sshd_config")),
+        );
+        server.wait_for_stderr(&format!("Server listening on 127.0.0.1 port {port}"));
+        Self {
+            port,
+            host_key: fs::read_to_string(at.join("host_key.pub")).unwrap(),
+            folder,
+            server,
+        }
+    }
+
+    /// Where it listens, on loopback.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Its public host key, one line.
+    pub(crate) fn host_key(&self) -> &str {
+        self.host_key.trim()
+    }
+
+    /// What it logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.server.stderr()
+    }
+
+    /// The home folder of its sessions.
+    pub(crate) fn home(&self) -> PathBuf {
+        self.folder.path().join("home")
+    }
+
+    /// Puts a program of that name before those of the system.
+    pub(crate) fn stand_in(&self, name: &str, script: &str) {
+        let file = self.folder.path().join("bin").join(name);
+        fs::write(&file, script).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// Waits until a file that something on the target writes holds `text`.
+    pub(crate) fn wait_for_file(&self, file: &Path, text: &str) {
+        let holds = || fs::read_to_string(file).is_ok_and(|found| found.contains(text));
+        let found = eventually(PATIENCE, || holds().then_some(()));
+        assert!(found.is_some(), "{} never held `{text}`", file.display());
+    }
+}
+
+/// The account that targets let people log in to: that of whoever runs the tests, the only one that an `sshd`
+/// without root's rights can serve. Root's own is not like the others (policies hold whatever it does), so
+/// root tests with an account that `tests/run` makes.
+pub(crate) fn login() -> &'static str {
+    static LOGIN: LazyLock<String> = LazyLock::new(|| {
+        let name = run(Command::new("id").arg("-un")).expect_success().text();
+        if name.trim() != "root" {
+            return name.trim().to_owned();
+        }
+        let made = run(Command::new("id").arg(ACCOUNT)).status.success();
+        assert!(made, "there is no account `{ACCOUNT}`: run `tests/run`");
+        ACCOUNT.to_owned()
+    });
+    &LOGIN
+}
+
+/// Makes an Ed25519 key without a passphrase, `FILE` and `FILE.pub`.
+pub(crate) fn make_key(file: &Path) {
+    let mut keygen = Command::new("ssh-keygen");
+    keygen.args(["-q", "-t", "ed25519", "-N", "", "-C", "", "-f"]);
+    run(keygen.arg(file)).expect_success();
+}
+
+fn configuration(at: &Path, port: u16) -> String {
+    let at = at.display();
+    format!(
+        "ListenAddress 127.0.0.1:{port}
+HostKey {at}/host_key
+TrustedUserCAKeys {at}/user_ca.pub
+AuthorizedKeysFile none
+AuthenticationMethods publickey
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+PermitRootLogin prohibit-password
+UsePAM no
+StrictModes no
+UseDNS no
+PidFile none
+PrintMotd no
+PrintLastLog no
+LogLevel VERBOSE
+AllowTcpForwarding yes
+AllowAgentForwarding yes
+MaxSessions 100
+MaxStartups 200
+AcceptEnv LANG LC_* COUNTERSIGN_TEST_*
+SetEnv PATH={at}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME={at}/home HISTFILE=/dev/null
+Subsystem sftp internal-sftp
+"
+    )
+}
