@@ -19,4 +19,4 @@ pub mod update;
 pub mod terminal;
 
 #[cfg(test)]
-mod scenes;
+mod tests;

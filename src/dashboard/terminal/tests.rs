@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::dashboard::keymap::Key;
-use crate::dashboard::scenes::{at, dashboard, migrate, restart};
+use crate::dashboard::tests::{at, dashboard, migrate, restart};
 use crate::dashboard::update::Message;
 
 fn shows(bytes: &[u8]) -> vt100::Parser {

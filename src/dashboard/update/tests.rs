@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::dashboard::model::HistoryEntry;
-use crate::dashboard::scenes::{
+use crate::dashboard::tests::{
     answered as given, at, carol, dashboard, heard, may_answer, migrate, own, person, request,
     requirements, resolved, restart, snapshot,
 };
@@ -133,7 +133,7 @@ fn nobody_begins_to_answer_their_own_request_or_one_of_others() {
     assert!(toast(&dashboard).contains("yours: somebody else must answer"));
     let mut others = restart();
     others.may_answer = false;
-    let mut dashboard = crate::dashboard::scenes::dashboard(vec![others]);
+    let mut dashboard = crate::dashboard::tests::dashboard(vec![others]);
     press(&mut dashboard, Key::Char('r'));
     assert!(toast(&dashboard).contains("is for sre-leads to answer"));
     assert_eq!(dashboard.place(), keymap::Place::Waiting);

@@ -8,7 +8,7 @@ use ratatui::style::{Color, Modifier};
 use super::*;
 use crate::dashboard::keymap::Key;
 use crate::dashboard::model::HoldView;
-use crate::dashboard::scenes::{
+use crate::dashboard::tests::{
     answered, at, dashboard, heard, may_answer, migrate, own, person, request, requirements,
     restart, snapshot,
 };

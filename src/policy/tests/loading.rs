@@ -59,7 +59,7 @@ fn strict_validation_refuses_typos_and_says_where() {
 fn what_would_count_for_nothing_is_refused() {
     for (text, expected) in [
         (
-            r#"permit (principal in Group::"two words", action == Action::"exec", resource);"#,
+            r#"permit (principal in Group::" words", action == Action::"exec", resource);"#,
             "cannot be a group",
         ),
         (
