@@ -3,7 +3,7 @@
 //! Some are harmless in their common uses (`awk '{print $1}'`, `git pull`); they are named only where a use is
 //! not known to be. It knows no shell syntax.
 
-use super::table::{ESCAPES, PAGING};
+use super::table::{ESCAPES, PAGING, listed};
 use super::word::Word;
 
 /// Where the program stands.
@@ -19,12 +19,15 @@ pub(super) struct Situation {
 pub(super) fn can_escape(name: &str, words: &[Word], situation: Situation) -> bool {
     let plain = name.trim_end_matches(|c: char| c.is_ascii_digit() || ".-".contains(c));
     let stem = plain.split('.').next().unwrap_or(plain);
-    if [name, plain, stem].iter().any(|n| ESCAPES.contains(n)) {
+    if ESCAPES
+        .iter()
+        .any(|list| [name, plain, stem].iter().any(|n| listed(list, n)))
+    {
         return true;
     }
     let arguments = words.get(1..).unwrap_or_default();
     let quiet = arguments.iter().any(|w| w.fixed() == Some("--no-pager"));
-    if PAGING.contains(&name) && situation.elevated && !situation.drained && !quiet {
+    if listed(PAGING, name) && situation.elevated && !situation.drained && !quiet {
         return true;
     }
     match name {
@@ -251,53 +254,10 @@ fn addressed(script: &str) -> bool {
     matches!(command, "p" | "d" | "q" | "=" | "!d" | "!p")
 }
 
-const GIT_ORDINARY: &[&str] = &[
-    "add",
-    "apply",
-    "archive",
-    "blame",
-    "branch",
-    "cat-file",
-    "checkout",
-    "cherry-pick",
-    "clean",
-    "clone",
-    "describe",
-    "diff",
-    "fetch",
-    "for-each-ref",
-    "fsck",
-    "gc",
-    "grep",
-    "init",
-    "log",
-    "ls-files",
-    "ls-remote",
-    "ls-tree",
-    "merge",
-    "merge-base",
-    "mv",
-    "prune",
-    "pull",
-    "push",
-    "reflog",
-    "remote",
-    "reset",
-    "restore",
-    "rev-list",
-    "rev-parse",
-    "revert",
-    "rm",
-    "shortlog",
-    "show",
-    "stash",
-    "status",
-    "switch",
-    "symbolic-ref",
-    "tag",
-    "version",
-    "worktree",
-];
+const GIT_ORDINARY: &str = "add apply archive blame branch cat-file checkout cherry-pick clean clone describe diff fetch \
+    for-each-ref fsck gc grep init log ls-files ls-remote ls-tree merge merge-base mv prune pull \
+    push reflog remote reset restore rev-list rev-parse revert rm shortlog show stash status \
+    switch symbolic-ref tag version worktree";
 
 /// A git command that runs no program of the user's choice. An unknown one may be an alias for anything.
 fn harmless_git(arguments: &[Word]) -> bool {
@@ -351,7 +311,7 @@ fn harmless_git(arguments: &[Word]) -> bool {
         "--version" | "--help" => true,
         "commit" => told(),
         known => {
-            GIT_ORDINARY.contains(&known)
+            listed(GIT_ORDINARY, known)
                 && (known == "checkout" || known == "switch" || !left.iter().any(runs))
         }
     }

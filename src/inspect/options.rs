@@ -3,7 +3,7 @@
 //! It errs on the side of not understanding: an option that is not in the table, or a computed word where an option
 //! could stand, is an error with its reason.
 
-use super::table::{SENSITIVE, SENSITIVE_PREFIXES, Wrapper};
+use super::table::{SENSITIVE, SENSITIVE_PREFIXES, Wrapper, listed};
 use super::word::Word;
 
 pub(super) const OPTION: &str = "an option that is not known";
@@ -71,7 +71,7 @@ pub(super) fn assignment(text: &str) -> Option<(&str, &str)> {
 
 /// Refuses variables that change how programs are found or start.
 pub(super) fn sensitive(name: &str) -> Result<(), &'static str> {
-    if SENSITIVE.contains(&name) || SENSITIVE_PREFIXES.iter().any(|p| name.starts_with(p)) {
+    if listed(SENSITIVE, name) || SENSITIVE_PREFIXES.iter().any(|p| name.starts_with(p)) {
         Err(ENVIRONMENT)
     } else {
         Ok(())
@@ -101,9 +101,9 @@ fn option(
     for (place, letter) in text.char_indices().skip(1) {
         let spelled = format!("-{letter}");
         let after = text.get(place + letter.len_utf8()..).unwrap_or_default();
-        let is_text = wrapper.text.contains(&spelled.as_str());
-        skipped.inert |= wrapper.inert.contains(&spelled.as_str());
-        skipped.shell |= wrapper.shell.contains(&spelled.as_str());
+        let is_text = listed(wrapper.text, &spelled);
+        skipped.inert |= listed(wrapper.inert, &spelled);
+        skipped.shell |= listed(wrapper.shell, &spelled);
         if is_text || wrapper.values.contains(letter) {
             let (value, at) = match after {
                 "" => (value_at(words, at + 1)?, at + 1),
@@ -136,12 +136,11 @@ fn long_option(
         None => (long, None),
     };
     let spelled = format!("--{name}");
-    let listed = |list: &[&str]| list.contains(&spelled.as_str());
-    skipped.inert |= listed(wrapper.inert);
-    skipped.shell |= listed(wrapper.shell);
-    let is_text = listed(wrapper.text);
-    if !is_text && !wrapper.long_values.contains(&name) {
-        let known = wrapper.long_flags.contains(&name) || listed(wrapper.inert);
+    skipped.inert |= listed(wrapper.inert, &spelled);
+    skipped.shell |= listed(wrapper.shell, &spelled);
+    let is_text = listed(wrapper.text, &spelled);
+    if !is_text && !listed(wrapper.long_values, name) {
+        let known = listed(wrapper.long_flags, name) || listed(wrapper.inert, &spelled);
         return if known { Ok(at) } else { Err(OPTION) };
     }
     let (value, at) = match attached {

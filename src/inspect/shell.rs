@@ -59,7 +59,7 @@ pub(super) fn parse(text: &str) -> Result<Script, &'static str> {
 
 /// Whether a shell would wait for more lines after this one, as far as can be told.
 pub(super) fn is_unfinished(text: &str) -> bool {
-    text.contains("<<") || matches!(parse(text), Err(INCOMPLETE))
+    text.replace("<<<", "").contains("<<") || matches!(parse(text), Err(INCOMPLETE))
 }
 
 /// A parser that panics has not understood; it must not take the session with it.
@@ -79,8 +79,8 @@ fn limits(text: &str) -> Result<(), &'static str> {
     {
         return Err("control characters");
     }
-    if here_document_near_substitution(text) {
-        return Err("a here-document beside a command substitution");
+    if endless_here_document(text) {
+        return Err("an unusual here-document");
     }
     let brackets = text.matches(['(', '{', '[', '`']).count();
     let blocks = text
@@ -96,13 +96,38 @@ fn limits(text: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// `brush` never ends on some of these (its tokenizer waits for a here-document's end after the text's end).
-fn here_document_near_substitution(text: &str) -> bool {
+/// `brush` never ends on some here-documents: those with an empty tag, and unfinished ones within an expansion. So only
+/// plain tags are let through, and none beside an expansion that may hold them. Quotes do not count: too often refused.
+fn endless_here_document(text: &str) -> bool {
     let joined = text.replace("\\\n", "");
-    let here = joined
-        .split(|c| c != '<')
-        .any(|run| run.len() > 1 && run.len() != 3);
-    here && (joined.contains("$(") || joined.contains("$["))
+    let expands = ["$(", "$[", "${"]
+        .iter()
+        .any(|opening| joined.contains(opening));
+    let mut left = joined.as_str();
+    let mut before = ' ';
+    while let Some(at) = left.find("<<") {
+        let (skipped, rest) = left.split_at(at);
+        let tag = rest.trim_start_matches('<');
+        let here_string =
+            rest.len() - tag.len() == 3 && skipped.chars().next_back().unwrap_or(before) != '\\';
+        let here_document = rest.len() - tag.len() == 2 && !expands && has_plain_tag(tag);
+        if !here_string && !here_document {
+            return true;
+        }
+        before = '<';
+        left = tag;
+    }
+    false
+}
+
+/// `-EOF`, `'EOF'`, `"EOF"`, `\EOF`: letters and digits, at least one.
+fn has_plain_tag(text: &str) -> bool {
+    let text = text
+        .strip_prefix('-')
+        .unwrap_or(text)
+        .trim_start_matches([' ', '\t']);
+    let text = text.strip_prefix(['\'', '"', '\\']).unwrap_or(text);
+    text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
 }
 
 /// Words that open a block, or that may be repeated before a command.

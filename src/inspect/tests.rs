@@ -428,6 +428,19 @@ fn a_program_outside_the_system_folders_keeps_its_path() {
 }
 
 #[test]
+fn here_documents_that_a_parser_never_ends_on_are_refused() {
+    for text in [
+        "$(<< ;{ ",
+        "cat <<E; echo $(",
+        "$( \\<<< <\\$'",
+        "$(a <\\\n<E",
+        "$[ <<",
+    ] {
+        assert!(read(text).is_opaque(), "{text}");
+    }
+}
+
+#[test]
 fn depth_and_length_end_in_opaque_and_nothing_else() {
     for (open, close) in [
         ("(", ")"),
@@ -489,10 +502,10 @@ fn a_description_tells_everything_in_one_line() {
 fn soup() -> impl Strategy<Value = String> {
     let token = prop::sample::select(vec![
         "sudo", "sh", "-c", "env", "xargs", "find", "-exec", ";", "{}", "+", "(", ")", "{", "}",
-        "$(", "`", "'", "\"", "|", "||", "&&", "&", ">", "<", "<<", "<<<", "<(", "$x", "${", "$((",
-        "))", "[[", "]]", "if", "then", "fi", "do", "done", "for", "in", "case", "esac", ";;",
-        "\\", "\n", "=", "A=", "a[", "]", "!", "time", "#", "eval", "su", "ssh", "*", "~", "$'",
-        "function", "awk", "sed", "s/a/b/", "--", "-I", "git",
+        "$(", "`", "'", "\"", "|", "||", "&&", "&", ">", "<", "<<", "<<E", "<<<", "<(", "$x", "${",
+        "$((", "))", "[[", "]]", "if", "then", "fi", "do", "done", "for", "in", "case", "esac",
+        ";;", "\\", "\n", "=", "A=", "a[", "]", "!", "time", "#", "eval", "su", "ssh", "*", "~",
+        "$'", "function", "awk", "sed", "s/a/b/", "--", "-I", "git",
     ]);
     prop::collection::vec((token, any::<bool>()), 0..40).prop_map(|tokens| {
         tokens
@@ -509,7 +522,7 @@ fn soup() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
     fn any_bytes_are_read_without_panic(bytes: Vec<u8>) {

@@ -9,7 +9,7 @@ use super::escape;
 use super::options::{self, Skipped};
 use super::shell::{self, RawCommand};
 use super::table::{
-    Alone, ELEVATION, NAMING, SHELLS, SYSTEM_FOLDERS, Then, UNREADABLE, WRAPPERS, Wrapper,
+    Alone, ELEVATION, NAMING, SHELLS, SYSTEM_FOLDERS, Then, UNREADABLE, WRAPPERS, Wrapper, listed,
 };
 use super::transfer;
 use super::word::{self, Word};
@@ -144,7 +144,7 @@ impl Reader {
                     Some(inner) => words = inner,
                     None => return,
                 },
-                None if SHELLS.contains(&name) => return self.shell(name, &words, &context),
+                None if listed(SHELLS, name) => return self.shell(name, &words, &context),
                 None if name == "find" => return self.find(&words, &context),
                 None => return self.program(&path, name, &words, &context),
             }
@@ -345,7 +345,7 @@ impl Reader {
         if let Some((_, why)) = UNREADABLE.iter().find(|(builtin, _)| *builtin == path) {
             return self.unknown(*why);
         }
-        if NAMING.contains(&path) {
+        if listed(NAMING, path) {
             self.naming(path, words);
         }
         self.reading.paths.extend(transfer::paths(name, words));
@@ -400,7 +400,7 @@ impl Reader {
 /// A program of the system goes by its name; any other keeps its path, for `/tmp/ls` is not `ls`.
 fn program_name(path: &str) -> &str {
     match path.rsplit_once('/') {
-        Some((folder, name)) if SYSTEM_FOLDERS.contains(&folder) => name,
+        Some((folder, name)) if listed(SYSTEM_FOLDERS, folder) => name,
         Some(_) | None => path,
     }
 }

@@ -7,6 +7,7 @@ mod text;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use serde::Serialize;
 
@@ -140,13 +141,20 @@ async fn answer(visit: &Arc<Visit>, client: &Client, start: &Start, input: &mut 
     let line = match &start.what {
         What::Shell => Ok(Line { command: None }),
         What::Exec(command) => parse(command),
-        What::Subsystem(name) => Err(format!(
-            "the bastion itself has no subsystem `{name}`; name a target\n"
-        )),
+        What::Subsystem(name) => Err(NotRun::Wrong(format!(
+            "the bastion itself has no subsystem `{name}`: name a target, as in `sftp login@target@bastion`"
+        ))),
     };
     let line = match line {
         Ok(line) => line,
-        Err(text) => return complain(client, start.side(), &text).await,
+        Err(NotRun::Help(text)) => {
+            write(client, start.side(), &text).await;
+            return Ending::Status(0);
+        }
+        Err(NotRun::Wrong(reason)) => {
+            client.say(start.side(), &reason).await;
+            return Ending::Status(REFUSED_STATUS);
+        }
     };
     let operations = Operations::new(visit);
     let answered = match line.command {
@@ -171,28 +179,34 @@ async fn answer(visit: &Arc<Visit>, client: &Client, start: &Start, input: &mut 
     }
 }
 
-/// Reads a command line as a shell would split it, then as clap would read it.
-fn parse(command: &[u8]) -> Result<Line, String> {
-    let text = std::str::from_utf8(command).map_err(|_| "the command is not UTF-8\n".to_owned())?;
-    if text.len() > COMMAND_BYTES {
-        return Err("the command is too long\n".to_owned());
-    }
-    let words =
-        shlex::split(text).ok_or_else(|| "a quote in the command is not closed\n".to_owned())?;
-    Line::try_parse_from(std::iter::once("ssh bastion".to_owned()).chain(words))
-        .map_err(|error| error.render().to_string())
+/// Why a command line is not run.
+enum NotRun {
+    /// It asked for help, which is this.
+    Help(String),
+    /// It cannot be read.
+    Wrong(String),
 }
 
-async fn complain(client: &Client, side: Side, text: &str) -> Ending {
-    let bytes = Bytes::from(lines_for(
-        side,
-        &crate::relay::console::text::printable(text),
-    ));
-    let _ = match side {
-        Side::Terminal => client.data(bytes).await,
-        Side::Pipes => client.extended(1, bytes).await,
-    };
-    Ending::Status(2)
+/// Reads a command line as a shell would split it, then as clap would read it.
+fn parse(command: &[u8]) -> Result<Line, NotRun> {
+    let wrong = |text: &str| NotRun::Wrong(text.to_owned());
+    let text = std::str::from_utf8(command).map_err(|_| wrong("the command is not UTF-8"))?;
+    if text.len() > COMMAND_BYTES {
+        return Err(wrong("the command is too long"));
+    }
+    let words = shlex::split(text).ok_or_else(|| wrong("a quote in the command is not closed"))?;
+    Line::try_parse_from(std::iter::once("ssh bastion".to_owned()).chain(words)).map_err(|error| {
+        let text = text::printable(&error.render().to_string());
+        match error.kind() {
+            ErrorKind::DisplayHelp => NotRun::Help(text),
+            // The library's enum is open; everything else is a mistake in the line.
+            _ => NotRun::Wrong(
+                text.trim_start_matches("error: ")
+                    .trim_end()
+                    .replace('\'', "`"),
+            ),
+        }
+    })
 }
 
 async fn plain(
@@ -297,16 +311,20 @@ mod tests {
 
     #[test]
     fn the_rest_of_the_line_is_the_reason() {
-        let line = parse(b"refuse h-7f3k9q -m no change window").unwrap();
-        let Some(Command::Refuse(reply)) = line.command else {
-            panic!("{line:?}")
+        let Ok(Line {
+            command: Some(Command::Refuse(reply)),
+        }) = parse(b"refuse h-7f3k9q -m no change window")
+        else {
+            panic!("not read as a refusal")
         };
         assert_eq!(reply.message.join(" "), "no change window");
     }
 
     #[test]
     fn a_command_that_nobody_knows_is_answered_with_those_there_are() {
-        let text = parse(b"approv h-7f3k9q").unwrap_err();
+        let Err(NotRun::Wrong(text)) = parse(b"approv h-7f3k9q") else {
+            panic!("run")
+        };
         assert!(text.contains("approve"), "{text}");
     }
 

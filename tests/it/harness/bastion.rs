@@ -240,12 +240,10 @@ host_keys = [\"{key}\"]\n"
 
     /// The events of its audit, such as `held`.
     pub(crate) fn events(&self, name: &str) -> Vec<Value> {
-        let events = self.audit_export().into_iter().map(|record| {
-            let event = &record["event"];
-            // The event is the exact text that is hashed.
-            let text = event.as_str().map(serde_json::from_str);
-            text.map_or_else(|| record.clone(), Result::unwrap)
-        });
+        let events = self
+            .audit_export()
+            .into_iter()
+            .map(|record| record["event"].clone());
         events.filter(|event| event["event"] == name).collect()
     }
 
