@@ -130,6 +130,15 @@ impl LineTracker {
         lines
     }
 
+    /// The prompt with the line as it stands, to be drawn anew below a notice; nothing in a full-screen program.
+    pub fn redrawn(&self) -> Vec<u8> {
+        if self.screen.has_lines() {
+            self.screen.redrawn()
+        } else {
+            Vec::new()
+        }
+    }
+
     fn begin_anew(&mut self, doubt: Doubt) {
         self.typing = Typing::default();
         self.beginning = Beginning::Untouched;

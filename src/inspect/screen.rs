@@ -115,6 +115,30 @@ impl Screen {
             .nth(usize::from(row))
     }
 
+    /// The line that the cursor is on, drawn anew from the left edge, with the cursor where it stands.
+    pub(super) fn redrawn(&self) -> Vec<u8> {
+        let screen = self.parser.screen();
+        let (row, column) = screen.cursor_position();
+        let (_, columns) = screen.size();
+        let first = self.visible(self.line_start().row).unwrap_or(row);
+        let mut drawn = Vec::new();
+        for (number, bytes) in screen.rows_formatted(0, columns.get()).enumerate() {
+            if (usize::from(first)..=usize::from(row)).contains(&number) {
+                if number > usize::from(first) {
+                    drawn.extend_from_slice(b"\r\n");
+                }
+                drawn.extend_from_slice(b"\x1b[m");
+                drawn.extend_from_slice(bytes.as_bytes());
+            }
+        }
+        drawn.extend_from_slice(screen.attributes_formatted().as_bytes());
+        drawn.push(b'\r');
+        if column > 0 {
+            drawn.extend_from_slice(format!("\x1b[{column}C").as_bytes());
+        }
+        drawn
+    }
+
     /// The first row of the line that the cursor is on.
     pub(super) fn line_start(&self) -> Place {
         let screen = self.parser.screen();

@@ -96,10 +96,14 @@ impl Client {
 
     /// Says something of our own, each line marked as ours.
     pub async fn say(&self, side: Side, text: &str) {
-        let bytes = notice(side, text);
+        self.show(side, notice(side, text)).await;
+    }
+
+    /// Shows a [`notice`], with whatever was drawn below it.
+    pub async fn show(&self, side: Side, shown: Bytes) {
         let _ = match side {
-            Side::Terminal => self.output.data_bytes(bytes).await,
-            Side::Pipes => self.output.extended_data_bytes(STDERR, bytes).await,
+            Side::Terminal => self.output.data_bytes(shown).await,
+            Side::Pipes => self.output.extended_data_bytes(STDERR, shown).await,
         };
     }
 

@@ -657,15 +657,19 @@ impl Running<'_, '_> {
         self.refusal = Some(reason);
     }
 
-    /// Says something on the client's terminal; what a terminal shows is also recorded.
+    /// Says something on the client's terminal, and draws the line that it stands below anew. It is recorded too.
     async fn tell(&self, text: &str) -> Result<(), InputEnd> {
         let side = self.side;
-        let shown = super::client::notice(side.side, text);
+        let mut shown = super::client::notice(side.side, text).to_vec();
+        if let (Some(screen), Some(Target::Running(..))) = (&side.screen, &self.target) {
+            shown.extend_from_slice(&screen.redrawn());
+        }
+        let shown = Bytes::from(shown);
         side.recorder
-            .output(shown, Timestamp::now())
+            .output(shown.clone(), Timestamp::now())
             .await
             .map_err(broken)?;
-        side.client.say(side.side, text).await;
+        side.client.show(side.side, shown).await;
         Ok(())
     }
 }

@@ -73,6 +73,11 @@ impl Screen {
         self.with(|watched| watched.tracker.screen_lines(count))
     }
 
+    /// The prompt with the line as it stands, to be drawn anew below a notice.
+    pub fn redrawn(&self) -> Vec<u8> {
+        self.with(|watched| watched.tracker.redrawn())
+    }
+
     /// Reads the line when its echo is complete, or as it stands when that takes too long.
     pub async fn read_line(&self) -> Line {
         let patience = Instant::now() + PATIENCE;
