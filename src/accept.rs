@@ -35,7 +35,7 @@ const CHANNELS: usize = 100;
 pub enum Admission {
     /// The client is in.
     Accept,
-    /// The key is proved; the person has to sign in by keyboard-interactive.
+    /// The key is proved; the person has to sign in by keyboard-interactive, or the client proves another key.
     SignIn,
     /// Not with this.
     Refuse,
@@ -159,7 +159,9 @@ fn answer(admission: Admission) -> Auth {
         Admission::Accept => Auth::Accept,
         Admission::Refuse => Auth::reject(),
         Admission::SignIn => Auth::Reject {
-            proceed_with_methods: Some(MethodSet::from(&[MethodKind::KeyboardInteractive][..])),
+            proceed_with_methods: Some(MethodSet::from(
+                &[MethodKind::PublicKey, MethodKind::KeyboardInteractive][..],
+            )),
             partial_success: true,
         },
     }

@@ -117,6 +117,14 @@ impl AwaitingIdentity {
         &self.key
     }
 
+    /// The client proves another key instead, which may be somebody's already.
+    pub fn another_key(self) -> Connected {
+        Connected {
+            source: self.source,
+            deadline: self.deadline,
+        }
+    }
+
     /// The person signed in.
     ///
     /// # Errors

@@ -112,11 +112,6 @@ impl Client {
         let _ = self.output.data_bytes(Bytes::from_static(b"\x07")).await;
     }
 
-    /// Tells that no more output comes.
-    pub async fn end_of_output(&self) {
-        let _ = self.output.eof().await;
-    }
-
     /// Ends the channel as the program ended.
     pub async fn close(self, ending: &Ending) {
         let _ = match ending {

@@ -44,11 +44,11 @@ enum Command {
     Whoami(Output),
     /// The targets that you may open
     Targets(Output),
-    /// The sessions that run now
+    /// Your sessions, and those that you may watch or replay, the newest first
     Sessions {
-        /// Also those that have ended
+        /// Only those that run now
         #[arg(long)]
-        all: bool,
+        running: bool,
         #[command(flatten)]
         output: Output,
     },
@@ -224,8 +224,8 @@ async fn plain(
             let targets = operations.targets();
             show(&output, &targets, || text::targets(&targets))
         }
-        Some(Command::Sessions { all, output }) => {
-            let which = if all { Which::All } else { Which::Running };
+        Some(Command::Sessions { running, output }) => {
+            let which = if running { Which::Running } else { Which::All };
             let sessions = operations.sessions(which).await?;
             show(&output, &sessions, || text::sessions(&sessions))
         }

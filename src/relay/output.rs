@@ -88,7 +88,9 @@ impl OutputSide<'_> {
                     message: error_message,
                 };
             }
-            ChannelMsg::Eof => self.client.end_of_output().await,
+            // A client that has ended its input closes the channel when it gets EOF, and the library then drops an
+            // exit status that comes later: EOF goes out with the end.
+            ChannelMsg::Eof => {}
             ChannelMsg::Failure => {
                 let text = "the target refused a request of this session, such as a terminal or a subsystem";
                 self.client.say(super::client::Side::Pipes, text).await;

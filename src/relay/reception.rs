@@ -99,10 +99,12 @@ impl Door {
         }
     }
 
+    /// The connection as it was before any key was proved; a sign-in that another key waits for is dropped.
     fn take_connected(&mut self) -> Option<Connected> {
         match std::mem::replace(&mut self.stage, Stage::Failed) {
             Stage::Connected(connected) => Some(connected),
-            other @ (Stage::SigningIn(..) | Stage::Identified(_) | Stage::Failed) => {
+            Stage::SigningIn(awaiting, ..) => Some(awaiting.another_key()),
+            other @ (Stage::Identified(_) | Stage::Failed) => {
                 self.stage = other;
                 None
             }
@@ -204,6 +206,21 @@ impl Door {
         }
     }
 
+    /// A key that nobody is bound to: the first one is what a sign-in will be bound to. The client may go on with its
+    /// other keys and certificates, one of which may be somebody's, before it comes to the sign-in.
+    fn unbound(&mut self, shown: KeyFingerprint, key: &PublicKey) -> Admission {
+        match std::mem::replace(&mut self.stage, Stage::Failed) {
+            Stage::Connected(connected) => {
+                self.stage = Stage::SigningIn(connected.proved(shown), Box::new(key.clone()), None);
+                Admission::SignIn
+            }
+            other @ (Stage::SigningIn(..) | Stage::Identified(_) | Stage::Failed) => {
+                self.stage = other;
+                Admission::Refuse
+            }
+        }
+    }
+
     fn visit(&self) -> Option<&Arc<Visit>> {
         match &self.stage {
             Stage::Identified(visit) => Some(visit),
@@ -263,13 +280,7 @@ impl Reception for Door {
             }
             Some(_) => Admission::Refuse,
             None if self.inside.is_some() => Admission::Refuse,
-            None => {
-                let Some(connected) = self.take_connected() else {
-                    return Admission::Refuse;
-                };
-                self.stage = Stage::SigningIn(connected.proved(shown), Box::new(key.clone()), None);
-                Admission::SignIn
-            }
+            None => self.unbound(shown, key),
         }
     }
 

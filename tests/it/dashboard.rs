@@ -100,10 +100,10 @@ fn the_help_tells_the_keys_and_the_screen_follows_its_size() {
     scene.dashboard.wait_until("40 rows", |screen| {
         screen.contains(&id) && screen.trim_end().lines().count() >= 39
     });
-    scene.dashboard.resize(60, 15);
+    scene.dashboard.resize(60, 16);
     scene
         .dashboard
-        .wait_until("15 rows", |screen| screen.contains(&id));
+        .wait_until("16 rows", |screen| screen.contains(&id));
     scene.dashboard.press(&["q"]);
     scene.dashboard.wait_for("closed");
     held.signal("INT");
