@@ -306,15 +306,18 @@ impl<'a> Section<'a> {
         problems: &mut Problems<'_>,
     ) -> Option<u64> {
         self.value(key, problems, |value| {
-            let number = value
-                .as_integer()
-                .and_then(|i| u64::from_str_radix(i.as_str(), i.radix()).ok());
-            match number {
-                Some(number) if bounds.contains(&number) => Ok(number),
-                Some(_) | None => Err(format!(
-                    "must be a whole number from {} to {}",
-                    bounds.start(),
-                    bounds.end()
+            let (low, high) = (bounds.start(), bounds.end());
+            let Some(written) = value.as_integer() else {
+                return Err(format!(
+                    "must be a whole number from {low} to {high}, not a {}",
+                    value.type_str()
+                ));
+            };
+            match u64::from_str_radix(written.as_str(), written.radix()) {
+                Ok(number) if bounds.contains(&number) => Ok(number),
+                Ok(_) | Err(_) => Err(format!(
+                    "`{}` must be a whole number from {low} to {high}",
+                    written.as_str()
                 )),
             }
         })

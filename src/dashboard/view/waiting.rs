@@ -121,7 +121,7 @@ fn request(frame: &mut Frame<'_>, areas: &Areas, dashboard: &Dashboard, view: &H
         .len()
         .saturating_sub(height + usize::from(dashboard.scroll));
     let block = theme::panel(title, theme::border())
-        .title_top(time_left(dashboard, view).right_aligned())
+        .title_top(time_left(dashboard, view, area.width).right_aligned())
         .title_bottom(more(dashboard.scroll, below).right_aligned());
     let paragraph = Paragraph::new(lines)
         .scroll((dashboard.scroll, 0))
@@ -143,8 +143,15 @@ fn more(above: u16, below: usize) -> Line<'static> {
     Line::from(spans)
 }
 
-fn time_left(dashboard: &Dashboard, view: &HoldView) -> Line<'static> {
+/// Narrowest panel whose title has room for an id, the bar and the time.
+const WIDTH_FOR_BAR: u16 = 34;
+
+/// The time that is left, with a bar where there is room for it beside the request's whole id.
+fn time_left(dashboard: &Dashboard, view: &HoldView, width: u16) -> Line<'static> {
     let left = view.remaining(dashboard.now());
+    if width < WIDTH_FOR_BAR {
+        return Line::from_iter([Span::raw(" "), countdown(left), Span::raw(" ")]);
+    }
     let whole = view.hold.expires().duration_since(view.hold.created());
     let steps = match whole.as_secs() {
         0 => 0,
