@@ -302,6 +302,11 @@ async fn close_orphans(store: &Store, audit: &Audit, config: &Config) -> Result<
 /// What a running node cannot change.
 fn needs_restart(current: &Config, changed: &Config) -> bool {
     use secrecy::ExposeSecret;
+    let secret = |secret: &Option<secrecy::SecretString>| {
+        secret
+            .as_ref()
+            .map(|secret| secret.expose_secret().to_owned())
+    };
     current.node != changed.node
         || current.data != changed.data
         || current.ssh.listen != changed.ssh.listen
@@ -309,8 +314,8 @@ fn needs_restart(current: &Config, changed: &Config) -> bool {
         || current.web.listen != changed.web.listen
         || current.web.tls != changed.web.tls
         || current.web.public_url != changed.web.public_url
-        || current.identity.issuer != changed.identity.issuer
-        || current.identity.client_id != changed.identity.client_id
+        || format!("{:?}", current.identity) != format!("{:?}", changed.identity)
+        || secret(&current.identity.client_secret) != secret(&changed.identity.client_secret)
         || current.certificates.user_ca != changed.certificates.user_ca
         || current.certificates.host_ca != changed.certificates.host_ca
         || current.policies != changed.policies

@@ -30,9 +30,19 @@ pub fn run(configured: &Configured) -> anyhow::Result<ExitCode> {
     })
 }
 
+/// The command parser logs the words it reads, which may be secrets: it stays silent whatever `RUST_LOG` says.
+const SILENT: [&str; 4] = [
+    "brush_parser=off",
+    "tokenize=off",
+    "expansion=off",
+    "parse=off",
+];
+
 /// Logs to standard error; in JSON when that is no terminal.
 pub(super) fn log() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED));
+    let asked = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED));
+    let silent = SILENT.iter().filter_map(|directive| directive.parse().ok());
+    let filter = silent.fold(asked, EnvFilter::add_directive);
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);

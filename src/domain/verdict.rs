@@ -109,6 +109,8 @@ pub enum Denial {
     NotAllowed,
     /// A `forbid` policy matched.
     Forbidden(BTreeSet<String>),
+    /// The person's sign-in does not hold any more.
+    SignInEnded,
     /// Policy could not be evaluated; this is a refusal, never an allowance.
     PolicyFailed(String),
 }
@@ -121,6 +123,7 @@ impl fmt::Display for Denial {
                 let names: Vec<&str> = policies.iter().map(String::as_str).collect();
                 write!(f, "forbidden by policy {}", names.join(", "))
             }
+            Self::SignInEnded => f.write_str("your sign-in has ended; connect again"),
             Self::PolicyFailed(error) => write!(f, "policy could not be evaluated: {error}"),
         }
     }

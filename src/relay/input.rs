@@ -89,6 +89,8 @@ struct Running<'a, 'b> {
     target: Option<Target>,
     ordinal: u64,
     readings: VecDeque<Reading>,
+    /// A line of a shell without a terminal could not be read: those behind it may go on with it.
+    unread: bool,
     refusal: Option<String>,
 }
 
@@ -106,6 +108,7 @@ impl InputSide<'_> {
             target: Some(Target::Waiting(Box::new(launch))),
             ordinal: 1,
             readings: VecDeque::from([reading]),
+            unread: false,
             refusal: None,
         };
         match running.relay(input, Gate::starting(command, watch)).await {
@@ -390,7 +393,7 @@ impl Running<'_, '_> {
     /// The line behind the withheld key, as a command of its own.
     async fn read_line(&mut self, gate: &Gate) -> Command {
         let (bytes, reading) = match (gate.withheld(), &self.side.screen) {
-            (Some((line, Watch::Lines)), _) => (line.to_vec(), inspect::exec(line)),
+            (Some((line, Watch::Lines)), _) => (line.to_vec(), self.piped_line(line)),
             (_, Some(screen)) => {
                 let line = screen.read_line().await;
                 (line.bytes, line.reading)
@@ -404,6 +407,16 @@ impl Running<'_, '_> {
         self.ordinal += 1;
         self.readings.push_back(reading);
         command
+    }
+
+    /// A line of a script on standard input. A construct of several lines is not put together: it stays unread.
+    fn piped_line(&mut self, line: &[u8]) -> Reading {
+        let reading = inspect::exec(line);
+        if self.unread {
+            return Reading::opaque("a line that may go on with one that was not understood");
+        }
+        self.unread = reading.is_opaque();
+        reading
     }
 
     async fn decide(&mut self, command: Command) -> Result<Event, InputEnd> {

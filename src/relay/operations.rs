@@ -19,7 +19,7 @@ use crate::domain::name::LoginName;
 use crate::domain::principal::Principal;
 use crate::domain::recording::SessionSummary;
 use crate::domain::target::TargetInfo;
-use crate::domain::verdict::{Circumstances, Permit, Question, Resource, Verdict};
+use crate::domain::verdict::{Circumstances, Denial, Permit, Question, Resource, Verdict};
 use crate::record::{Library, Recording};
 use crate::store::{SessionFilter, Which};
 
@@ -59,7 +59,11 @@ impl<'a> Operations<'a> {
         self.visit.identified.identity().principal()
     }
 
+    /// Asks policy, as long as the sign-in holds: a dashboard may stay open longer.
     fn ask(&self, action: Action, resource: Resource<'_>) -> Verdict {
+        if !self.visit.identified.identity().holds(Timestamp::now()) {
+            return Verdict::Deny(Denial::SignInEnded);
+        }
         let question = Question {
             principal: self.me(),
             action,

@@ -28,6 +28,10 @@ use crate::record::{
 
 /// Environment variables that a client may set before its program starts.
 const ENVIRONMENT: usize = 64;
+/// Which of them reach the target: what a program shows, never how it is found or what it loads. An approved command
+/// must not be changed by something that its approver did not see.
+const PASSED_VARIABLES: [&str; 5] = ["LANG", "LANGUAGE", "TZ", "COLORTERM", "GIT_PROTOCOL"];
+const PASSED_PREFIX: &str = "LC_";
 /// The size that is assumed for sessions without a terminal.
 const NO_TERMINAL: (u32, u32) = (80, 24);
 
@@ -100,7 +104,7 @@ impl Start {
                     variable_value,
                     ..
                 }) => {
-                    if environment.len() < ENVIRONMENT {
+                    if environment.len() < ENVIRONMENT && passes(&variable_name) {
                         environment.push((variable_name, variable_value));
                     }
                     continue;
@@ -152,6 +156,10 @@ impl Start {
             What::Subsystem(name) => format!("subsystem {}", visible(name.as_bytes())),
         }
     }
+}
+
+fn passes(variable: &str) -> bool {
+    PASSED_VARIABLES.contains(&variable) || variable.starts_with(PASSED_PREFIX)
 }
 
 /// Runs one session on a channel, from the client's first request to the channel's end.
@@ -369,6 +377,10 @@ impl Session<'_> {
         let end = entry.end.clone();
         let ending = tokio::select! {
             end = output => match end {
+                OutputEnd::Closed(Ending::TargetGone) => {
+                    self.client.say(self.side, "the target went away").await;
+                    Ending::TargetGone
+                }
                 OutputEnd::Closed(ending) => ending,
                 OutputEnd::ClientGone => Ending::ClientGone,
                 OutputEnd::Recording(error) => Ending::Refused(format!("the recording failed: {error}")),

@@ -13,6 +13,7 @@ const SHORT: Options = Options {
     drain: "2s",
     identity: "sign_in_ttl = \"10s\"",
     policy: None,
+    store: None,
 };
 
 #[test]

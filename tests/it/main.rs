@@ -33,6 +33,8 @@ mod replay;
 
 mod audit;
 
+mod postgres;
+
 mod config;
 
 mod drain;

@@ -61,12 +61,14 @@ fn the_end_of_a_command_by_a_signal_is_passed_on() {
 }
 
 #[test]
-fn variables_that_the_target_accepts_reach_the_command() {
+fn variables_for_language_reach_the_command_and_those_that_change_programs_do_not() {
     let world = World::start();
     let alice = world.person("alice");
-    let set = "SetEnv=COUNTERSIGN_TEST_COLOUR=blue";
-    let output = alice.ssh(&["-o", set, "web1", "echo $COUNTERSIGN_TEST_COLOUR"]);
-    assert_eq!(output.expect_success().text(), "blue\n");
+    // The target accepts both: it is the bastion that lets only the first one pass.
+    let set = "SetEnv=LC_COLOUR=blue COUNTERSIGN_TEST_PRELOAD=evil.so";
+    let command = "echo $LC_COLOUR:$COUNTERSIGN_TEST_PRELOAD";
+    let output = alice.ssh(&["-o", set, "web1", command]);
+    assert_eq!(output.expect_success().text(), "blue:\n");
 }
 
 #[test]

@@ -30,6 +30,8 @@ pub(crate) struct Options {
     pub(crate) identity: &'static str,
     /// Cedar text instead of the policies that come with Countersign.
     pub(crate) policy: Option<&'static str>,
+    /// URL of the store instead of an SQLite file.
+    pub(crate) store: Option<String>,
 }
 
 impl Default for Options {
@@ -40,6 +42,7 @@ impl Default for Options {
             drain: "2s",
             identity: "",
             policy: None,
+            store: None,
         }
     }
 }
@@ -75,9 +78,7 @@ impl Bastion {
 
     /// Writes the configuration, the policies and the client secret.
     pub(crate) fn configure(&self, idp: &Idp, targets: &[TargetHost<'_>]) {
-        let secret = self.dir().join("client-secret");
-        fs::write(&secret, CLIENT_SECRET).unwrap();
-        fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+        write_secret(&self.dir().join("client-secret"), CLIENT_SECRET);
         self.write_policies();
         fs::write(self.config(), self.configuration(idp, targets)).unwrap();
     }
@@ -119,6 +120,10 @@ impl Bastion {
 scopes = [\"profile\", \"email\", \"groups\"]\nmethod = \"{method}\"\n{identity}\n
 [policy]\nfolder = \"policy\"\n"
         );
+        if let Some(url) = &self.options.store {
+            write_secret(&self.dir().join("store-url"), url);
+            text.push_str("\n[store]\nurl_file = \"store-url\"\n");
+        }
         for target in targets {
             let TargetHost {
                 name,
@@ -270,4 +275,9 @@ host_keys = [\"{key}\"]\n"
         found.sort();
         found
     }
+}
+
+fn write_secret(file: &Path, secret: &str) {
+    fs::write(file, secret).unwrap();
+    fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
 }

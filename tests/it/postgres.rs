@@ -1,0 +1,41 @@
+//! The main job with PostgreSQL as the store.
+
+use crate::harness::person::wait_until_held;
+use crate::harness::{Options, World};
+
+#[path = "../../src/store/tests/postgres_server.rs"]
+mod server;
+
+#[test]
+fn a_command_is_held_approved_recorded_and_audited_on_postgresql() {
+    let server = server::PostgresServer::start();
+    let store = Some(server.database("countersign"));
+    let world = World::with(Options {
+        store,
+        ..Options::default()
+    });
+    let (alice, carol) = (world.person("alice"), world.person("carol"));
+    let mut held = alice.spawn_ssh(&["db1", "echo ran; exit 3"]);
+    let id = wait_until_held(&mut held);
+    carol
+        .ssh(&["bastion", "approve", &id, "-m", "ok"])
+        .expect_success();
+    let output = held.finish();
+    assert_eq!(
+        (output.code(), output.text()),
+        (3, "ran\n".to_owned()),
+        "{output}"
+    );
+    world.bastion.wait_for_event("session_ended");
+    assert_eq!(
+        world.bastion.events("answered")[0]["by"]["approver"]["name"],
+        "carol@example.test"
+    );
+    let verified = world.bastion.command(&["audit", "verify"]).expect_success();
+    assert!(verified.text().contains("ok"), "{verified}");
+    assert!(
+        !world.bastion.log().contains("unused"),
+        "the database's password is not logged"
+    );
+    assert!(!world.bastion.dir().join("data/countersign.db").exists());
+}
