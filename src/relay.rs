@@ -20,6 +20,8 @@ pub mod operations;
 
 pub mod input;
 
+pub mod launch;
+
 pub mod listener;
 
 pub mod opening;
@@ -33,6 +35,8 @@ pub mod registry;
 pub mod screen;
 
 pub mod session;
+
+pub mod start;
 
 pub mod theatre;
 

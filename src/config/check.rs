@@ -1,23 +1,23 @@
 //! From the raw file to the checked [`Config`]: defaults, bounds, and what has to fit together.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use russh::keys::ssh_key::PublicKey;
 use secrecy::SecretString;
 use toml::de::DeTable;
 use url::Url;
 
 use super::raw::{ConfigError, Problems, Section};
 use super::{
-    CertificateConfig, Config, HostTrust, IdentityConfig, LoginMethod, RecordingConfig, SshConfig,
-    TargetConfig, WebConfig, WebTls, beside, secret,
+    CertificateConfig, Config, RecordingConfig, SshConfig, WebConfig, WebTls, beside, secret,
 };
 use crate::domain::name::TargetName;
-use crate::domain::target::{EnforcementLayer, TargetInfo};
+
+mod identity;
+
+mod targets;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -66,7 +66,7 @@ fn read(file: &Path, text: &str, problems: &mut Problems<'_>) -> Option<Config> 
     let data = data.unwrap_or_default();
     let ssh = ssh(root.section("ssh", problems), file, &data, problems);
     let web = web(root.section("web", problems), file, problems);
-    let identity = identity(root.section("identity", problems), file, problems);
+    let identity = identity::read(root.section("identity", problems), file, problems);
     let certificates = certificates(
         root.section("certificates", problems),
         file,
@@ -80,7 +80,7 @@ fn read(file: &Path, text: &str, problems: &mut Problems<'_>) -> Option<Config> 
         .required::<String>("folder", problems)
         .map(|path| beside(file, &path));
     policy.finish(problems);
-    let targets = targets(root.sections("targets", problems), problems);
+    let targets = targets::read(root.sections("targets", problems), problems);
     root.finish(problems);
     Some(Config {
         file: file.to_owned(),
@@ -203,113 +203,6 @@ fn web(mut section: Section<'_>, file: &Path, problems: &mut Problems<'_>) -> Op
     })
 }
 
-fn identity(
-    mut section: Section<'_>,
-    file: &Path,
-    problems: &mut Problems<'_>,
-) -> Option<IdentityConfig> {
-    // Kept as it was written: discovery compares issuers letter by letter.
-    let issuer = section.required::<String>("issuer", problems);
-    if let Some(issuer) = &issuer
-        && !Url::parse(issuer).is_ok_and(|url| url.scheme() == "https" || is_loopback(&url))
-    {
-        section.problem(
-            problems,
-            "issuer",
-            "must begin with `https://` (plain HTTP only on loopback)",
-        );
-    }
-    let client_id = section.required::<String>("client_id", problems);
-    let client_secret = client_secret(&mut section, file, problems);
-    let method = match section.parsed::<String>("method", problems).as_deref() {
-        None | Some("auto") => LoginMethod::Auto,
-        Some("browser") => LoginMethod::Browser,
-        Some("device") => LoginMethod::Device,
-        Some(other) => {
-            section.problem(
-                problems,
-                "method",
-                format!("`{other}` must be `auto`, `browser` or `device`"),
-            );
-            LoginMethod::Auto
-        }
-    };
-    let scopes = section
-        .list("scopes", problems)
-        .unwrap_or_else(|| vec!["profile".to_owned(), "email".to_owned()]);
-    let name_claim = section
-        .parsed("name_claim", problems)
-        .unwrap_or_else(|| "email".to_owned());
-    let groups_claim = section
-        .parsed("groups_claim", problems)
-        .unwrap_or_else(|| "groups".to_owned());
-    let groups_prefix = section
-        .parsed("groups_prefix", problems)
-        .unwrap_or_default();
-    let require_verified_email = section
-        .flag("require_verified_email", problems)
-        .unwrap_or(true);
-    let login_ttl = section
-        .duration("login_ttl", MINUTE..=30 * DAY, problems)
-        .unwrap_or(8 * HOUR);
-    let sign_in_ttl = section
-        .duration("sign_in_ttl", 10 * SECOND..=HOUR, problems)
-        .unwrap_or(5 * MINUTE);
-    let authorities = path(&mut section, "authorities", file, problems);
-    section.finish(problems);
-    Some(IdentityConfig {
-        issuer: issuer?,
-        client_id: client_id?,
-        client_secret,
-        method,
-        scopes,
-        name_claim,
-        groups_claim,
-        groups_prefix,
-        require_verified_email,
-        login_ttl,
-        sign_in_ttl,
-        authorities,
-    })
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
-}
-
-fn client_secret(
-    section: &mut Section<'_>,
-    file: &Path,
-    problems: &mut Problems<'_>,
-) -> Option<SecretString> {
-    let from_file = path(section, "client_secret_file", file, problems);
-    let from_credential = section.parsed::<String>("client_secret_credential", problems);
-    let (key, found) = match (from_file, from_credential) {
-        (None, None) => return None,
-        (Some(file), None) => ("client_secret_file", secret::read(&file)),
-        (None, Some(name)) => (
-            "client_secret_credential",
-            secret::credential(&name).and_then(|file| secret::read(&file)),
-        ),
-        (Some(_), Some(_)) => (
-            "client_secret_file",
-            Err("name either a file or a credential, not both".to_owned()),
-        ),
-    };
-    match found {
-        Ok(secret) => Some(secret),
-        Err(message) => {
-            section.problem(problems, key, message);
-            None
-        }
-    }
-}
-
 fn certificates(
     mut section: Section<'_>,
     file: &Path,
@@ -412,75 +305,6 @@ fn path(
         .map(|path| beside(file, &path))
 }
 
-fn targets(
-    sections: Vec<Section<'_>>,
-    problems: &mut Problems<'_>,
-) -> BTreeMap<TargetName, TargetConfig> {
-    let mut targets = BTreeMap::new();
-    let mut taken = BTreeSet::new();
-    for mut section in sections {
-        let Some(target) = target(&mut section, problems) else {
-            section.finish(problems);
-            continue;
-        };
-        for name in std::iter::once(&target.info.name).chain(&target.info.aliases) {
-            if !taken.insert(name.clone()) {
-                section.problem(problems, "name", format!("`{name}` names two targets"));
-            }
-        }
-        section.finish(problems);
-        targets.insert(target.info.name.clone(), target);
-    }
-    targets
-}
-
-fn target(section: &mut Section<'_>, problems: &mut Problems<'_>) -> Option<TargetConfig> {
-    let name = section.required("name", problems);
-    let aliases = section.list("aliases", problems).unwrap_or_default();
-    let address = section.required::<HostName>("address", problems);
-    let port = section.number("port", 1..=65_535, problems);
-    let logins = section.list("logins", problems).unwrap_or_default();
-    if logins.is_empty() {
-        section.problem(problems, "logins", "must name at least one login");
-    }
-    let labels = section.texts("labels", problems);
-    let layers: BTreeSet<_> = section
-        .list::<LayerWord>("layers", problems)
-        .unwrap_or_default()
-        .into_iter()
-        .map(|word| word.0)
-        .collect();
-    let layers = layers.into_iter().chain([EnforcementLayer::Wire]).collect();
-    let keys = section.list::<PublicKey>("host_keys", problems);
-    let authority = section.parsed::<PublicKey>("host_ca", problems);
-    let host = match (keys, authority) {
-        (Some(keys), None) if !keys.is_empty() => Some(HostTrust::Pinned(keys)),
-        (None, Some(key)) => Some(HostTrust::Authority(Box::new(key))),
-        (Some(_), _) | (None, None) => {
-            section.problem(
-                problems,
-                "host_keys",
-                "name the target's public host keys here, or its authority as `host_ca`",
-            );
-            None
-        }
-    };
-    let info = TargetInfo {
-        name: name?,
-        aliases: aliases.into_iter().collect(),
-        logins: logins.into_iter().collect(),
-        labels,
-        layers,
-    };
-    let port = port.and_then(|port| u16::try_from(port).ok()).unwrap_or(22);
-    Some(TargetConfig {
-        info,
-        address: address?.0,
-        port,
-        host: host?,
-    })
-}
-
 /// A host name or address that can be dialled and printed.
 struct HostName(String);
 
@@ -492,22 +316,6 @@ impl FromStr for HostName {
             Ok(Self(text.to_owned()))
         } else {
             Err(format!("`{text}` is no host name or address"))
-        }
-    }
-}
-
-struct LayerWord(EnforcementLayer);
-
-impl FromStr for LayerWord {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "wire" => Ok(Self(EnforcementLayer::Wire)),
-            "line" => Ok(Self(EnforcementLayer::Line)),
-            "sudo" => Err(
-                "`sudo` is not offered by this version: targets have `wire` and `line`".to_owned(),
-            ),
-            other => Err(format!("`{other}` must be `wire` or `line`")),
         }
     }
 }

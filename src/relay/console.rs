@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::client::{Client, Ending, Side};
 use super::operations::Operations;
 use super::reception::Visit;
-use super::session::{Start, What};
+use super::start::{Start, What};
 use super::{REFUSED_STATUS, board, theatre};
 use crate::accept::ClientChannel;
 use crate::domain::hold::Answer;

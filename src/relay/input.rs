@@ -9,32 +9,27 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use russh::client::Msg;
-use russh::{ChannelMsg, ChannelWriteHalf};
-use tokio::sync::oneshot;
+use russh::ChannelMsg;
 
 use super::client::{Client, Side};
 use super::decision::{Asker, Decision, subsystem_reading};
+use super::launch::{Launch, Program, ProgramGone};
 use super::reception::Visit;
 use super::screen::Screen;
-use super::session::{PtyRequest, Start, What};
-use crate::approval::ApprovalError;
-use crate::domain::action::{Action, Requirements};
-use crate::domain::audit::AuditEvent;
+use super::start::{Start, What};
 use crate::domain::command::{Command, Layer, Reading, Scope};
 use crate::domain::gate::{Effect, Event, Gate, Watch};
-use crate::domain::hold::{Clearance, Hold, Resolution, Resolved};
+use crate::domain::hold::Clearance;
 use crate::domain::id::{HoldId, SessionId};
 use crate::domain::recording::LiveRecording;
-use crate::domain::request::ApprovalRequest;
 use crate::domain::target::{Destination, EnforcementLayer, TargetInfo};
 use crate::flow::{Drain, Item};
 use crate::inspect;
 use crate::record::{Recorder, TerminalSize};
-use crate::target::{Link, TargetChannel};
 
-/// Lines of the requester's screen that an approver sees.
-const SCREEN_LINES: usize = 12;
+mod holding;
+
+use holding::what;
 
 /// What the input side of one session works with.
 pub struct InputSide<'a> {
@@ -57,7 +52,19 @@ pub struct InputSide<'a> {
     /// Bytes passed to the target.
     pub passed: &'a AtomicU64,
     /// The hold that waits, to be withdrawn should the session end meanwhile.
-    pub held: &'a Mutex<Option<HoldId>>,
+    pub held: &'a Mutex<Suspended>,
+}
+
+/// What a session has suspended, to be taken back should it end meanwhile.
+#[derive(Debug, Default)]
+pub enum Suspended {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// A hold is being opened: its id is not known yet, but it may wait already.
+    Opening,
+    /// A hold waits.
+    Waiting(HoldId),
 }
 
 /// Why the input side ended the session.
@@ -69,24 +76,9 @@ pub enum InputEnd {
     Refused(String),
 }
 
-/// The channel on the target and the way to hand its output over.
-pub struct Launch {
-    /// The channel.
-    pub channel: TargetChannel,
-    /// Who relays its output.
-    pub output: oneshot::Sender<Drain>,
-    /// What the client asked for.
-    pub start: Start,
-}
-
-enum Target {
-    Waiting(Box<Launch>),
-    Running(ChannelWriteHalf<Msg>, Link),
-}
-
 struct Running<'a, 'b> {
     side: &'b InputSide<'a>,
-    target: Option<Target>,
+    program: Program,
     ordinal: u64,
     readings: VecDeque<Reading>,
     /// A line of a shell without a terminal could not be read: those behind it may go on with it.
@@ -105,7 +97,7 @@ impl InputSide<'_> {
         let (command, reading, watch) = self.opening_command(&launch.start);
         let mut running = Running {
             side: self,
-            target: Some(Target::Waiting(Box::new(launch))),
+            program: Program::Waiting(Box::new(launch)),
             ordinal: 1,
             readings: VecDeque::from([reading]),
             unread: false,
@@ -117,8 +109,8 @@ impl InputSide<'_> {
         }
     }
 
-    fn note_hold(&self, hold: Option<HoldId>) {
-        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = hold;
+    fn note(&self, suspended: Suspended) {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = suspended;
     }
 
     fn command(&self, layer: Layer, ordinal: u64, bytes: Vec<u8>) -> Command {
@@ -231,7 +223,7 @@ impl Running<'_, '_> {
                     None
                 }
                 Effect::EndInput => {
-                    self.end_input().await?;
+                    self.program.end_input().await?;
                     None
                 }
                 Effect::Refuse => {
@@ -319,25 +311,11 @@ impl Running<'_, '_> {
                     .resize(size, Timestamp::now())
                     .await
                     .map_err(broken)?;
-                match &mut self.target {
-                    Some(Target::Running(output, _)) => {
-                        let change =
-                            output.window_change(col_width, row_height, pix_width, pix_height);
-                        change.await.map_err(target_gone)?;
-                    }
-                    Some(Target::Waiting(launch)) => {
-                        launch
-                            .start
-                            .resize(col_width, row_height, pix_width, pix_height);
-                    }
-                    None => {}
-                }
+                self.program
+                    .resize(col_width, row_height, pix_width, pix_height)
+                    .await?;
             }
-            ChannelMsg::Signal { signal } => {
-                if let Some(Target::Running(output, _)) = &self.target {
-                    output.signal(signal).await.map_err(target_gone)?;
-                }
-            }
+            ChannelMsg::Signal { signal } => self.program.signal(signal).await?,
             // The library's enum is open; what else a client may send was answered when it came.
             _ => {}
         }
@@ -345,48 +323,30 @@ impl Running<'_, '_> {
     }
 
     async fn forward(&mut self, bytes: Bytes) -> Result<(), InputEnd> {
-        let Some(Target::Running(output, _)) = &self.target else {
-            return Err(InputEnd::Refused(
-                "input came before there was a program to take it".to_owned(),
-            ));
-        };
         if let Some(screen) = &self.side.screen {
             screen.input(&bytes);
         }
         self.side
             .passed
             .fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        output.data_bytes(bytes).await.map_err(target_gone)
+        Ok(self.program.send(bytes).await?)
     }
 
-    async fn end_input(&mut self) -> Result<(), InputEnd> {
-        match &self.target {
-            Some(Target::Running(output, _)) => output.eof().await.map_err(target_gone),
-            Some(Target::Waiting(_)) | None => Ok(()),
-        }
-    }
-
+    /// Starts the program that was cleared, or presses the key whose line was cleared.
     async fn submit(&mut self, clearance: Clearance, key: Vec<u8>) -> Result<(), InputEnd> {
-        match self.target.take() {
-            Some(Target::Waiting(launch)) => {
-                let (output, link) = launch.begin(clearance).await.map_err(target_gone)?;
-                self.target = Some(Target::Running(output, link));
-                Ok(())
+        match clearance.command().layer {
+            Layer::Exec | Layer::Shell | Layer::Subsystem | Layer::Forward => {
+                Ok(self.program.start(clearance).await?)
             }
-            Some(Target::Running(output, link)) => {
+            Layer::Line => {
                 if let Some(screen) = &self.side.screen {
                     screen.submitted(&key);
                 }
                 self.side
                     .passed
                     .fetch_add(key.len() as u64, Ordering::Relaxed);
-                let sent = output.data_bytes(key).await;
-                self.target = Some(Target::Running(output, link));
-                sent.map_err(target_gone)
+                Ok(self.program.send(Bytes::from(key)).await?)
             }
-            None => Err(InputEnd::Refused(
-                "there is no program to take the command".to_owned(),
-            )),
         }
     }
 
@@ -453,299 +413,6 @@ impl Running<'_, '_> {
             }
         }
     }
-
-    async fn hold(
-        &mut self,
-        command: Command,
-        reading: Reading,
-        action: Action,
-        requirements: &Requirements,
-    ) -> Result<Event, InputEnd> {
-        let side = self.side;
-        let services = &side.visit.services;
-        let screen = side
-            .screen
-            .as_ref()
-            .map(|screen| screen.lines(SCREEN_LINES))
-            .unwrap_or_default();
-        let request = |hold| ApprovalRequest {
-            hold,
-            requester: side.visit.identified.identity().principal().clone(),
-            key: side.visit.identified.identity().key().clone(),
-            source: side.visit.source,
-            target: side.target.clone(),
-            action,
-            command: command.clone(),
-            reading: reading.clone(),
-            screen: screen.clone(),
-        };
-        let hold = services
-            .approvals
-            .open(request, requirements, Timestamp::now())
-            .await
-            .map_err(failed)?;
-        side.note_hold(Some(hold.request().hold.clone()));
-        let event = AuditEvent::Held {
-            hold: hold.request().hold.clone(),
-            session: side.session(),
-            digest: hold.digest().clone(),
-            approvals: requirements.approvals.get(),
-            expires: hold.expires(),
-        };
-        services
-            .audit
-            .append(event, Timestamp::now())
-            .await
-            .map_err(failed)?;
-        let notice = self.held_notice(&hold);
-        side.recorder
-            .marker(&format!("held {}", hold.request().hold), Timestamp::now())
-            .await
-            .map_err(broken)?;
-        self.tell(&notice).await?;
-        Ok(Event::Held(hold.request().hold.clone()))
-    }
-
-    fn held_notice(&self, hold: &Hold) -> String {
-        let request = hold.request();
-        let policy = self.side.visit.services.policy.current();
-        let groups = policy.approver_groups(request, Timestamp::now());
-        let groups: Vec<&str> = groups.iter().map(|group| group.as_str()).collect();
-        let count = hold.requirements().approvals.get();
-        let from = match groups.as_slice() {
-            [] => String::new(),
-            groups => format!(" from {}", groups.join(" or ")),
-        };
-        let why = match &hold.requirements().sentence {
-            Some(sentence) => sentence.clone(),
-            None => format!(
-                "{} on {}",
-                what(&request.command, request.action),
-                self.side.target.name
-            ),
-        };
-        let left = hold.requirements().expires_in.as_secs();
-        let unknown = match request.reading.unknowns.first() {
-            Some(unknown) => format!("\nnot understood: {}", unknown.reason),
-            None => String::new(),
-        };
-        let plural = if count == 1 { "approval" } else { "approvals" };
-        format!(
-            "held {}: {why}; needs {count} {plural}{from} (expires in {}:{:02}, Ctrl-C withdraws){unknown}",
-            request.hold,
-            left / 60,
-            left % 60
-        )
-    }
-
-    /// What the end of a hold means for the gate. The record of it is durable before anything runs.
-    async fn resolved(
-        &mut self,
-        gate: &Gate,
-        resolved: Result<Resolved, ApprovalError>,
-    ) -> Result<Event, InputEnd> {
-        let side = self.side;
-        let resolved = resolved.map_err(failed)?;
-        let hold = resolved.hold().request().hold.clone();
-        side.note_hold(None);
-        let event = AuditEvent::HoldEnded {
-            hold: hold.clone(),
-            session: side.session(),
-            resolution: resolved.resolution().clone(),
-        };
-        side.visit
-            .services
-            .audit
-            .append(event, Timestamp::now())
-            .await
-            .map_err(failed)?;
-        let marker = format!("{hold} {}", resolved.resolution().word());
-        side.recorder
-            .marker(&marker, Timestamp::now())
-            .await
-            .map_err(broken)?;
-        match resolved.resolution() {
-            Resolution::Approved { by } => {
-                let names: Vec<String> = by
-                    .iter()
-                    .map(|given| said(&given.approver.name.to_string(), &given.reason))
-                    .collect();
-                self.release(
-                    gate,
-                    &resolved,
-                    &format!("approved by {}", names.join(", ")),
-                )
-                .await
-            }
-            Resolution::Refused { by } => {
-                self.refuse(format!(
-                    "refused by {}",
-                    said(&by.approver.name.to_string(), &by.reason)
-                ))
-                .await;
-                Ok(Event::Denied)
-            }
-            Resolution::Expired => {
-                self.refuse(format!("request {hold} expired: nobody answered in time"))
-                    .await;
-                Ok(Event::Denied)
-            }
-            Resolution::Withdrawn { why } => {
-                self.refuse(format!("request {hold} was withdrawn: {why}"))
-                    .await;
-                Ok(Event::Denied)
-            }
-        }
-    }
-
-    /// Lets an approved command go, after asking policy again and, for a line, reading it again.
-    async fn release(
-        &mut self,
-        gate: &Gate,
-        resolved: &Resolved,
-        approved: &str,
-    ) -> Result<Event, InputEnd> {
-        let side = self.side;
-        let Some(command) = gate.deciding().cloned() else {
-            return Ok(Event::Broke);
-        };
-        let reading = &resolved.hold().request().reading;
-        let asker = Asker::new(side.visit, side.target, &side.destination.login);
-        if let (_, crate::domain::verdict::Verdict::Deny(denial)) = asker.decide(&command, reading)
-        {
-            self.refuse(format!("{approved}, but policy refuses it now: {denial}"))
-                .await;
-            return Ok(Event::Denied);
-        }
-        if let (Layer::Line, Some(screen)) = (command.layer, &side.screen)
-            && screen.line_now().bytes != command.bytes
-        {
-            self.refuse(
-                "the line changed while it was held; press Enter again to ask anew".to_owned(),
-            )
-            .await;
-            return Ok(Event::Denied);
-        }
-        match resolved.clear(command) {
-            Ok(clearance) => {
-                self.tell(approved).await?;
-                Ok(Event::Cleared(clearance))
-            }
-            Err(_) => {
-                self.refuse("the approval was for something else".to_owned())
-                    .await;
-                Ok(Event::Denied)
-            }
-        }
-    }
-
-    async fn withdraw(&mut self, hold: &HoldId) -> Result<(), InputEnd> {
-        let side = self.side;
-        let resolved = side
-            .visit
-            .services
-            .approvals
-            .withdraw(hold, "the requester pressed Ctrl-C")
-            .await
-            .map_err(failed)?;
-        side.note_hold(None);
-        let event = AuditEvent::HoldEnded {
-            hold: hold.clone(),
-            session: side.session(),
-            resolution: resolved.resolution().clone(),
-        };
-        side.visit
-            .services
-            .audit
-            .append(event, Timestamp::now())
-            .await
-            .map_err(failed)?;
-        self.refuse(format!("request {hold} was withdrawn")).await;
-        Ok(())
-    }
-
-    /// Says why something does not run, and keeps the reason for the session's end should it end by this.
-    async fn refuse(&mut self, reason: String) {
-        let _ = self.tell(&reason).await;
-        self.refusal = Some(reason);
-    }
-
-    /// Says something on the client's terminal, and draws the line that it stands below anew. It is recorded too.
-    async fn tell(&self, text: &str) -> Result<(), InputEnd> {
-        let side = self.side;
-        let mut shown = super::client::notice(side.side, text).to_vec();
-        if let (Some(screen), Some(Target::Running(..))) = (&side.screen, &self.target) {
-            shown.extend_from_slice(&screen.redrawn());
-        }
-        let shown = Bytes::from(shown);
-        side.recorder
-            .output(shown.clone(), Timestamp::now())
-            .await
-            .map_err(broken)?;
-        side.client.show(side.side, shown).await;
-        Ok(())
-    }
-}
-
-impl Launch {
-    /// Starts what was cleared, with the terminal and the environment that the client asked for.
-    async fn begin(
-        self,
-        clearance: Clearance,
-    ) -> Result<(ChannelWriteHalf<Msg>, Link), russh::Error> {
-        let output = &self.channel.output;
-        for (name, value) in &self.start.environment {
-            output.set_env(false, name.as_str(), value.as_str()).await?;
-        }
-        if let Some(PtyRequest {
-            term,
-            columns,
-            rows,
-            width,
-            height,
-            modes,
-        }) = &self.start.pty
-        {
-            output
-                .request_pty(false, term, *columns, *rows, *width, *height, modes)
-                .await?;
-        }
-        let layer = clearance.command().layer;
-        let bytes = clearance.into_bytes();
-        match layer {
-            Layer::Exec => output.exec(true, bytes).await?,
-            Layer::Subsystem => {
-                output
-                    .request_subsystem(true, String::from_utf8_lossy(&bytes))
-                    .await?
-            }
-            Layer::Shell => output.request_shell(true).await?,
-            Layer::Line | Layer::Forward => return Err(russh::Error::Inconsistent),
-        }
-        let (input, output, link) = self.channel.into_parts();
-        let _ = self.output.send(input);
-        Ok((output, link))
-    }
-}
-
-/// What a command is called in a notice.
-fn what(command: &Command, action: Action) -> String {
-    match command.layer {
-        Layer::Shell => "a shell".to_owned(),
-        Layer::Exec | Layer::Line if action == Action::Sudo => "sudo".to_owned(),
-        Layer::Exec => "this command".to_owned(),
-        Layer::Line => "this line".to_owned(),
-        Layer::Subsystem => format!("the subsystem {}", command.shown()),
-        Layer::Forward => "this forward".to_owned(),
-    }
-}
-
-fn said(name: &str, reason: &str) -> String {
-    if reason.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{name}: \"{reason}\"")
-    }
 }
 
 fn failed(error: impl std::fmt::Display) -> InputEnd {
@@ -756,6 +423,8 @@ fn broken(error: crate::record::RecordError) -> InputEnd {
     InputEnd::Refused(format!("nothing more runs: the recording failed: {error}"))
 }
 
-fn target_gone(_: russh::Error) -> InputEnd {
-    InputEnd::Refused("the target went away".to_owned())
+impl From<ProgramGone> for InputEnd {
+    fn from(gone: ProgramGone) -> Self {
+        Self::Refused(gone.to_string())
+    }
 }

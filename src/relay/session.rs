@@ -4,163 +4,28 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
-use russh::{ChannelMsg, Pty};
 use tokio::sync::oneshot;
 
 use super::client::{Client, Ending, Side};
-use super::input::{InputEnd, InputSide, Launch};
+use super::input::{InputEnd, InputSide, Suspended};
+use super::launch::Launch;
 use super::opening::{self, Ahead, Opening, Wanted};
 use super::output::{OutputEnd, OutputSide};
 use super::reception::Visit;
 use super::registry::Entry;
 use super::screen::Screen;
+use super::start::{Start, What};
 use crate::accept::ClientChannel;
 use crate::domain::audit::AuditEvent;
 use crate::domain::command::visible;
+use crate::domain::hold::Hold;
 use crate::domain::id::{HoldId, SessionId};
 use crate::domain::lifecycle::Attached;
 use crate::domain::recording::{LiveRecording, SessionEnd, SessionSummary};
+use crate::domain::request::ApprovalRequest;
 use crate::domain::target::{Destination, TargetInfo};
-use crate::flow::{Drain, Item};
-use crate::record::{
-    Opening as RecordOpening, Origin, Outcome, RecordLimit, Recorder, TerminalSize,
-};
-
-/// Environment variables that a client may set before its program starts.
-const ENVIRONMENT: usize = 64;
-/// Which of them reach the target: what a program shows, never how it is found or what it loads. An approved command
-/// must not be changed by something that its approver did not see.
-const PASSED_VARIABLES: [&str; 5] = ["LANG", "LANGUAGE", "TZ", "COLORTERM", "GIT_PROTOCOL"];
-const PASSED_PREFIX: &str = "LC_";
-/// The size that is assumed for sessions without a terminal.
-const NO_TERMINAL: (u32, u32) = (80, 24);
-
-/// What a client asked its channel to be.
-pub struct Start {
-    /// The program.
-    pub what: What,
-    /// The terminal, where one was asked for.
-    pub pty: Option<PtyRequest>,
-    /// Environment variables, which the target accepts or not.
-    pub environment: Vec<(String, String)>,
-}
-
-/// The program of a channel.
-pub enum What {
-    /// The login shell.
-    Shell,
-    /// A command.
-    Exec(Vec<u8>),
-    /// A subsystem such as `sftp`.
-    Subsystem(String),
-}
-
-/// A terminal as the client described it (RFC 4254 section 6.2).
-pub struct PtyRequest {
-    /// Its type.
-    pub term: String,
-    /// Width in characters.
-    pub columns: u32,
-    /// Height in characters.
-    pub rows: u32,
-    /// Width in pixels.
-    pub width: u32,
-    /// Height in pixels.
-    pub height: u32,
-    /// Terminal modes.
-    pub modes: Vec<(Pty, u32)>,
-}
-
-impl Start {
-    /// Collects a channel's requests until the one that starts it; `None` when the client went away before.
-    pub async fn read(input: &mut Drain) -> Option<Self> {
-        let mut pty = None;
-        let mut environment = Vec::new();
-        loop {
-            let what = match input.next().await? {
-                Item::Message(ChannelMsg::RequestPty {
-                    term,
-                    col_width,
-                    row_height,
-                    pix_width,
-                    pix_height,
-                    terminal_modes,
-                    ..
-                }) => {
-                    let (columns, rows, width, height) =
-                        (col_width, row_height, pix_width, pix_height);
-                    pty = Some(PtyRequest {
-                        term,
-                        columns,
-                        rows,
-                        width,
-                        height,
-                        modes: terminal_modes,
-                    });
-                    continue;
-                }
-                Item::Message(ChannelMsg::SetEnv {
-                    variable_name,
-                    variable_value,
-                    ..
-                }) => {
-                    if environment.len() < ENVIRONMENT && passes(&variable_name) {
-                        environment.push((variable_name, variable_value));
-                    }
-                    continue;
-                }
-                Item::Message(ChannelMsg::RequestShell { .. }) => What::Shell,
-                Item::Message(ChannelMsg::Exec { command, .. }) => What::Exec(command),
-                Item::Message(ChannelMsg::RequestSubsystem { name, .. }) => What::Subsystem(name),
-                // Anything else before a program is started has nobody to go to.
-                Item::Message(_) | Item::Data(_) | Item::Extended(..) => continue,
-            };
-            return Some(Self {
-                what,
-                pty,
-                environment,
-            });
-        }
-    }
-
-    /// The client's terminal got another size before the program started.
-    pub fn resize(&mut self, columns: u32, rows: u32, width: u32, height: u32) {
-        if let Some(pty) = &mut self.pty {
-            (pty.columns, pty.rows, pty.width, pty.height) = (columns, rows, width, height);
-        }
-    }
-
-    /// Terminal or pipes.
-    pub fn side(&self) -> Side {
-        if self.pty.is_some() {
-            Side::Terminal
-        } else {
-            Side::Pipes
-        }
-    }
-
-    /// The size of the terminal.
-    pub fn size(&self) -> TerminalSize {
-        let (columns, rows) = self
-            .pty
-            .as_ref()
-            .map_or(NO_TERMINAL, |pty| (pty.columns, pty.rows));
-        TerminalSize::near(columns, rows)
-    }
-
-    /// What was asked for, safe to print.
-    pub fn shown(&self) -> String {
-        match &self.what {
-            What::Shell => "shell".to_owned(),
-            What::Exec(command) => visible(command),
-            What::Subsystem(name) => format!("subsystem {}", visible(name.as_bytes())),
-        }
-    }
-}
-
-fn passes(variable: &str) -> bool {
-    PASSED_VARIABLES.contains(&variable) || variable.starts_with(PASSED_PREFIX)
-}
+use crate::flow::Drain;
+use crate::record::{Opening as RecordOpening, Origin, Outcome, RecordLimit, Recorder};
 
 /// Runs one session on a channel, from the client's first request to the channel's end.
 pub async fn run(
@@ -256,7 +121,7 @@ impl Session<'_> {
             }
         };
         let counts = Counts::default();
-        let held = Mutex::new(None);
+        let held = Mutex::new(Suspended::Nothing);
         let ending = self
             .relay(input, start, channel, &begun, entry, &counts, &held)
             .await;
@@ -338,7 +203,7 @@ impl Session<'_> {
         begun: &(Recorder, LiveRecording),
         mut entry: Entry,
         counts: &Counts,
-        held: &Mutex<Option<HoldId>>,
+        held: &Mutex<Suspended>,
     ) -> Ending {
         let (recorder, recording) = begun;
         let (size, closed) = (start.size(), input.end());
@@ -407,14 +272,12 @@ impl Session<'_> {
         begun: &(Recorder, LiveRecording),
         ending: &Ending,
         counts: &Counts,
-        held: &Mutex<Option<HoldId>>,
+        held: &Mutex<Suspended>,
     ) {
         let services = &self.visit.services;
         let session = self.attached.session();
-        let waiting = held.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(hold) = waiting {
-            self.withdraw(&hold, &ending.shown()).await;
-        }
+        let suspended = std::mem::take(&mut *held.lock().unwrap_or_else(PoisonError::into_inner));
+        self.withdraw(suspended, &ending.shown()).await;
         let now = Timestamp::now();
         let outcome = match ending {
             Ending::Status(status) => Outcome::Exited(*status),
@@ -453,7 +316,32 @@ impl Session<'_> {
         }
     }
 
-    async fn withdraw(&self, hold: &HoldId, why: &str) {
+    /// Takes back whatever the session left suspended.
+    async fn withdraw(&self, suspended: Suspended, why: &str) {
+        let approvals = &self.visit.services.approvals;
+        let holds = match suspended {
+            Suspended::Nothing => Vec::new(),
+            Suspended::Waiting(hold) => vec![hold],
+            Suspended::Opening => match approvals.waiting().await {
+                Ok(waiting) => waiting
+                    .iter()
+                    .map(Hold::request)
+                    .filter(|request| self.owns(request))
+                    .map(|request| request.hold.clone())
+                    .collect(),
+                Err(error) => return tracing::error!(%error, "a request may be left waiting"),
+            },
+        };
+        for hold in holds {
+            self.withdraw_one(&hold, why).await;
+        }
+    }
+
+    fn owns(&self, request: &ApprovalRequest) -> bool {
+        request.command.scope.session == self.attached.session()
+    }
+
+    async fn withdraw_one(&self, hold: &HoldId, why: &str) {
         let services = &self.visit.services;
         match services.approvals.withdraw(hold, why).await {
             Ok(resolved) => {

@@ -1,0 +1,144 @@
+//! What a client asked its channel to be: the requests before the program starts.
+
+use russh::{ChannelMsg, Pty};
+
+use super::client::Side;
+use crate::domain::command::visible;
+use crate::flow::{Drain, Item};
+use crate::record::TerminalSize;
+
+/// Environment variables that a client may set before its program starts.
+const ENVIRONMENT: usize = 64;
+/// Which of them reach the target: what a program shows, never how it is found or what it loads. An approved command
+/// must not be changed by something that its approver did not see.
+const PASSED_VARIABLES: [&str; 5] = ["LANG", "LANGUAGE", "TZ", "COLORTERM", "GIT_PROTOCOL"];
+const PASSED_PREFIX: &str = "LC_";
+/// The size that is assumed for sessions without a terminal.
+const NO_TERMINAL: (u32, u32) = (80, 24);
+
+/// What a client asked its channel to be.
+pub struct Start {
+    /// The program.
+    pub what: What,
+    /// The terminal, where one was asked for.
+    pub pty: Option<PtyRequest>,
+    /// Environment variables, which the target accepts or not.
+    pub environment: Vec<(String, String)>,
+}
+
+/// The program of a channel.
+pub enum What {
+    /// The login shell.
+    Shell,
+    /// A command.
+    Exec(Vec<u8>),
+    /// A subsystem such as `sftp`.
+    Subsystem(String),
+}
+
+/// A terminal as the client described it (RFC 4254 section 6.2).
+pub struct PtyRequest {
+    /// Its type.
+    pub term: String,
+    /// Width in characters.
+    pub columns: u32,
+    /// Height in characters.
+    pub rows: u32,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Terminal modes.
+    pub modes: Vec<(Pty, u32)>,
+}
+
+impl Start {
+    /// Collects a channel's requests until the one that starts it; `None` when the client went away before.
+    pub async fn read(input: &mut Drain) -> Option<Self> {
+        let mut pty = None;
+        let mut environment = Vec::new();
+        loop {
+            let what = match input.next().await? {
+                Item::Message(ChannelMsg::RequestPty {
+                    term,
+                    col_width,
+                    row_height,
+                    pix_width,
+                    pix_height,
+                    terminal_modes,
+                    ..
+                }) => {
+                    let (columns, rows, width, height) =
+                        (col_width, row_height, pix_width, pix_height);
+                    pty = Some(PtyRequest {
+                        term,
+                        columns,
+                        rows,
+                        width,
+                        height,
+                        modes: terminal_modes,
+                    });
+                    continue;
+                }
+                Item::Message(ChannelMsg::SetEnv {
+                    variable_name,
+                    variable_value,
+                    ..
+                }) => {
+                    if environment.len() < ENVIRONMENT && passes(&variable_name) {
+                        environment.push((variable_name, variable_value));
+                    }
+                    continue;
+                }
+                Item::Message(ChannelMsg::RequestShell { .. }) => What::Shell,
+                Item::Message(ChannelMsg::Exec { command, .. }) => What::Exec(command),
+                Item::Message(ChannelMsg::RequestSubsystem { name, .. }) => What::Subsystem(name),
+                // Anything else before a program is started has nobody to go to.
+                Item::Message(_) | Item::Data(_) | Item::Extended(..) => continue,
+            };
+            return Some(Self {
+                what,
+                pty,
+                environment,
+            });
+        }
+    }
+
+    /// The client's terminal got another size before the program started.
+    pub fn resize(&mut self, columns: u32, rows: u32, width: u32, height: u32) {
+        if let Some(pty) = &mut self.pty {
+            (pty.columns, pty.rows, pty.width, pty.height) = (columns, rows, width, height);
+        }
+    }
+
+    /// Terminal or pipes.
+    pub fn side(&self) -> Side {
+        if self.pty.is_some() {
+            Side::Terminal
+        } else {
+            Side::Pipes
+        }
+    }
+
+    /// The size of the terminal.
+    pub fn size(&self) -> TerminalSize {
+        let (columns, rows) = self
+            .pty
+            .as_ref()
+            .map_or(NO_TERMINAL, |pty| (pty.columns, pty.rows));
+        TerminalSize::near(columns, rows)
+    }
+
+    /// What was asked for, safe to print.
+    pub fn shown(&self) -> String {
+        match &self.what {
+            What::Shell => "shell".to_owned(),
+            What::Exec(command) => visible(command),
+            What::Subsystem(name) => format!("subsystem {}", visible(name.as_bytes())),
+        }
+    }
+}
+
+fn passes(variable: &str) -> bool {
+    PASSED_VARIABLES.contains(&variable) || variable.starts_with(PASSED_PREFIX)
+}
