@@ -21,6 +21,8 @@ mod reach;
 
 mod certificates;
 
+mod hosts;
+
 mod holds;
 
 mod line;

@@ -60,6 +60,25 @@ impl Sshd {
         }
     }
 
+    /// Gives its host key a certificate by `ca`, with more options for `ssh-keygen`, and lets it read that.
+    pub(crate) fn certify(&self, ca: &Path, options: &[&str]) {
+        let at = self.folder.path();
+        let mut keygen = Command::new("ssh-keygen");
+        keygen
+            .args(["-q", "-h", "-I", "host", "-s"])
+            .arg(ca)
+            .args(options);
+        run(keygen.arg(at.join("host_key.pub"))).expect_success();
+        let file = at.join("sshd_config");
+        let certificate = format!("HostCertificate {}/host_key-cert.pub\n", at.display());
+        let text = fs::read_to_string(&file).unwrap() + &certificate;
+        fs::write(&file, text).unwrap();
+        self.server.signal("HUP");
+        let listening = format!("Server listening on 127.0.0.1 port {}", self.port);
+        let again = || (self.log().matches(&listening).count() > 1).then_some(());
+        eventually(PATIENCE, again).expect("sshd starts again");
+    }
+
     /// Where it listens, on loopback.
     pub(crate) fn port(&self) -> u16 {
         self.port
