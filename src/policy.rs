@@ -179,6 +179,7 @@ impl PolicySet {
                 action: Action::Approve,
                 resource: Resource::Hold(request),
                 circumstances: Circumstances {
+                    command: None,
                     source: request.source,
                     now,
                     login: None,

@@ -68,6 +68,7 @@ fn explain(asked: &Explain) -> anyhow::Result<ExitCode> {
         action,
         resource: Resource::Target(&target),
         circumstances: Circumstances {
+            command: None,
             source: IpAddr::V4(Ipv4Addr::LOCALHOST),
             now: Timestamp::now(),
             login: Some(asked.login.parse()?),

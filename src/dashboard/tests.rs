@@ -190,6 +190,7 @@ pub(super) fn permit(approver: &Principal, request: &ApprovalRequest) -> Permit 
         action: Action::Approve,
         resource: Resource::Hold(request),
         circumstances: Circumstances {
+            command: None,
             source: request.source,
             now: at(0),
             login: None,

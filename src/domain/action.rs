@@ -94,6 +94,21 @@ pub struct Requirements {
     pub sentence: Option<String>,
 }
 
+impl Requirements {
+    /// What it takes when both have to be met: of each quantity the stricter.
+    pub fn and(mut self, other: Self) -> Self {
+        self.sentence = match (self.sentence, other.sentence) {
+            (Some(one), Some(_)) if self.approvals >= other.approvals => Some(one),
+            (one, other) => other.or(one),
+        };
+        self.approvals = self.approvals.max(other.approvals);
+        self.expires_in = self.expires_in.min(other.expires_in);
+        self.reason = self.reason.max(other.reason);
+        self.policies.extend(other.policies);
+        self
+    }
+}
+
 /// Whether an approval needs a reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -102,4 +117,32 @@ pub enum ReasonRule {
     Optional,
     /// The approver must give one.
     Required,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn requirements(approvals: u8, seconds: u64, reason: ReasonRule, policy: &str) -> Requirements {
+        Requirements {
+            approvals: NonZeroU8::new(approvals).unwrap(),
+            expires_in: Duration::from_secs(seconds),
+            reason,
+            policies: BTreeSet::from([policy.to_owned()]),
+            sentence: Some(policy.to_owned()),
+        }
+    }
+
+    #[test]
+    fn of_two_requests_the_stricter_of_each_quantity_counts_in_either_order() {
+        let upload = requirements(2, 600, ReasonRule::Required, "upload");
+        let download = requirements(1, 60, ReasonRule::Optional, "download");
+        for both in [upload.clone().and(download.clone()), download.and(upload)] {
+            assert_eq!(both.approvals.get(), 2);
+            assert_eq!(both.expires_in, Duration::from_secs(60));
+            assert_eq!(both.reason, ReasonRule::Required);
+            assert_eq!(both.policies.len(), 2);
+            assert_eq!(both.sentence.as_deref(), Some("upload"));
+        }
+    }
 }

@@ -97,8 +97,6 @@ enum Kind {
 struct Pending {
     bytes: Vec<u8>,
     ended: bool,
-    /// The last byte that passed was a lone Escape: with the next key it may be one that submits.
-    escaped: bool,
 }
 
 /// The gate. Each transition consumes the state and gives the next one.
@@ -183,12 +181,8 @@ impl Gate {
     pub fn wants_input(&self) -> bool {
         match &self.state {
             State::Open(_) => true,
-            State::Held { kind, .. } => {
-                kind.at_terminal() && self.pending.bytes.len() < PENDING_BYTES
-            }
-            State::Settling(watch) => {
-                *watch == Watch::Keys && self.pending.bytes.len() < PENDING_BYTES
-            }
+            State::Held { kind, .. } => kind.at_terminal(),
+            State::Settling(watch) => *watch == Watch::Keys,
             State::Reading { .. } | State::Deciding { .. } => false,
             State::Closed => false,
         }
@@ -296,13 +290,13 @@ impl Gate {
                 let withdraw = Effect::Withdraw(hold.clone());
                 (self, vec![withdraw])
             }
-            State::Settling(watch) => (
-                Self {
+            State::Settling(watch) => {
+                let open = Self {
                     state: State::Open(watch),
                     pending: self.pending,
-                },
-                vec![Effect::Forward(Bytes::from_static(&[INTERRUPT]))],
-            ),
+                };
+                open.go_on(vec![Effect::Forward(Bytes::from_static(&[INTERRUPT]))])
+            }
             State::Open(_) | State::Reading { .. } | State::Deciding { .. } | State::Closed => {
                 (self, vec![])
             }
@@ -350,27 +344,11 @@ impl Gate {
     fn keys(mut self, bytes: Vec<u8>, mut effects: Vec<Effect>) -> (Self, Vec<Effect>) {
         let mut left: &[u8] = &bytes;
         let mut passed = Vec::new();
-        if std::mem::take(&mut self.pending.escaped)
-            && let Some((key @ (b'a' | b'A'), rest)) = bytes.split_first()
-        {
-            self.pending.bytes = rest.to_vec();
-            self.state = State::Reading {
-                key: vec![*key],
-                watch: Watch::Keys,
-            };
-            effects.push(Effect::ReadLine);
-            return (self, effects);
-        }
         while let Some((stroke, rest)) = keystroke::next(left) {
             match stroke {
                 Stroke::Edit(edit) => passed.extend_from_slice(edit),
                 Stroke::Interrupt => passed.push(INTERRUPT),
                 Stroke::PasteMark => {}
-                // A lone Escape is a key of its own: it passes, and what follows is read afresh.
-                Stroke::Unfinished(cut) if cut == b"\x1b" => {
-                    passed.extend_from_slice(cut);
-                    self.pending.escaped = true;
-                }
                 Stroke::Unfinished(cut) => {
                     self.pending.bytes = cut.to_vec();
                     break;

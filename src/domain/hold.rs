@@ -10,7 +10,7 @@ use crate::domain::action::{Action, ReasonRule, Requirements};
 use crate::domain::command::{Command, CommandDigest};
 use crate::domain::principal::{Principal, Subject};
 use crate::domain::request::ApprovalRequest;
-use crate::domain::verdict::{Permit, target_matter};
+use crate::domain::verdict::{Permit, command_matter};
 
 /// Longest reason that is kept, in characters.
 pub const REASON_CHARS: usize = 500;
@@ -308,17 +308,15 @@ impl Clearance {
     /// The clearance that policy gives at once.
     ///
     /// # Errors
-    /// The command is handed back when the permit is for another place, person or action.
+    /// The command is handed back when the permit is for another command, place, person or action.
     pub fn from_permit(
         command: Command,
         principal: &Principal,
         action: Action,
         permit: &Permit,
     ) -> Result<Self, Command> {
-        let matter = target_matter(
-            &command.scope.destination.login,
-            &command.scope.destination.target,
-        );
+        let destination = &command.scope.destination;
+        let matter = command_matter(&destination.login, &destination.target, &command.digest());
         if permit.covers(&principal.subject, action, &matter) {
             Ok(Self { command })
         } else {

@@ -1,92 +1,136 @@
-//! Keys that can submit a command in an interactive shell, found in the bytes that a terminal sends.
+//! Keys that may submit a command in an interactive shell, found in the bytes that a terminal sends.
 //!
-//! Every such key is a place to stop: what stands before it may pass, the key itself may not. The list errs on
-//! the side of stopping. What no list of keys can know (a key bound by the user) is why this layer is a guard rail.
+//! A shell can run a line by many keys besides Enter (`ESC #`, Ctrl-O, a keyboard macro, a key that the user bound).
+//! So the list is of what passes: text, and the keys that only move or edit in every usual shell. Any other key is a
+//! place to stop: what stands before it may pass, the key itself may not before the line as it stands was judged.
 
 /// Ctrl-C.
 pub const INTERRUPT: u8 = 0x03;
-/// Ctrl-D: submits what a line holds so far to a program that reads plain lines.
-const END_OF_FILE: u8 = 0x04;
-/// Ctrl-J and the Enter of some terminals.
-const LINE_FEED: u8 = b'\n';
-/// Enter.
-const CARRIAGE_RETURN: u8 = b'\r';
-/// Ctrl-O: readline's operate-and-get-next.
-const OPERATE: u8 = 0x0f;
-/// Ctrl-X, which readline's Ctrl-X Ctrl-E (edit and execute) begins with.
-const PREFIX_X: u8 = 0x18;
-const CTRL_E: u8 = 0x05;
+
 const ESCAPE: u8 = 0x1b;
+const DELETE: u8 = 0x7f;
 
 const PASTE_BEGIN: &[u8] = b"\x1b[200~";
 const PASTE_END: &[u8] = b"\x1b[201~";
 
+/// Longest escape sequence that is waited for; a longer one is a stop.
+const SEQUENCE_BYTES: usize = 32;
+
 /// The next thing in the bytes that came from a terminal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stroke<'a> {
-    /// Bytes that edit the line or do something else, but submit nothing.
+    /// Text, or keys that move or edit but submit nothing.
     Edit(&'a [u8]),
-    /// A key that submits, with its bytes.
+    /// A key that submits, or may, with its bytes.
     Submit(&'a [u8]),
     /// Ctrl-C.
     Interrupt,
     /// The begin or end of a bracketed paste. It is not passed on: pasted lines are questions like typed ones.
     PasteMark,
-    /// The bytes end within a sequence that may be one of the above; wait for more.
+    /// The bytes end within a sequence; wait for more.
     Unfinished(&'a [u8]),
 }
 
 /// Takes the next stroke off the front of `bytes` and gives the rest; `None` when there are no bytes.
 pub fn next(bytes: &[u8]) -> Option<(Stroke<'_>, &[u8])> {
-    let stop = bytes.iter().position(|b| {
-        matches!(
-            *b,
-            INTERRUPT | END_OF_FILE | LINE_FEED | CARRIAGE_RETURN | OPERATE | PREFIX_X | ESCAPE
-        )
-    });
-    match stop {
-        None if bytes.is_empty() => None,
-        None => Some((Stroke::Edit(bytes), &[])),
-        Some(0) => Some(special(bytes)),
-        Some(at) => {
-            let (edit, rest) = bytes.split_at(at);
-            Some((Stroke::Edit(edit), rest))
+    let text = bytes
+        .iter()
+        .position(|byte| !edits(*byte))
+        .unwrap_or(bytes.len());
+    let (edit, rest) = bytes.split_at(text);
+    if !edit.is_empty() {
+        return Some((Stroke::Edit(edit), rest));
+    }
+    let (first, after) = rest.split_first()?;
+    match *first {
+        INTERRUPT => Some((Stroke::Interrupt, after)),
+        ESCAPE => Some(escape(rest)),
+        _ => Some(cut(rest, 1, Stroke::Submit)),
+    }
+}
+
+/// Text, and the control keys that only move or edit in bash, zsh, fish and plain line discipline alike: Ctrl-A B E F
+/// (move), G (abort), H and DEL (rub out), Tab (complete), K U W (kill), L (redraw), N P R (history), Q S (flow), T
+/// (transpose), Y (yank), Z and Ctrl-\\ (signals), Ctrl-_ (undo).
+fn edits(byte: u8) -> bool {
+    match byte {
+        b' '..=b'~' | 0x80.. | DELETE => true,
+        0x01
+        | 0x02
+        | 0x05..=0x09
+        | 0x0b
+        | 0x0c
+        | 0x0e
+        | 0x10..=0x15
+        | 0x17
+        | 0x19
+        | 0x1a
+        | 0x1c
+        | 0x1f => true,
+        0x00 | INTERRUPT | 0x04 | b'\n' | b'\r' | 0x0f | 0x16 | 0x18 | ESCAPE | 0x1d | 0x1e => {
+            false
         }
     }
 }
 
-fn special(bytes: &[u8]) -> (Stroke<'_>, &[u8]) {
-    let cut = |length: usize| bytes.split_at(length.min(bytes.len()));
-    match bytes {
-        [INTERRUPT, rest @ ..] => (Stroke::Interrupt, rest),
-        [PREFIX_X] | [ESCAPE] => (Stroke::Unfinished(bytes), &[]),
-        [PREFIX_X, CTRL_E | PREFIX_X, ..] | [ESCAPE, b'a' | b'A', ..] => {
-            let (key, rest) = cut(2);
-            (Stroke::Submit(key), rest)
-        }
-        [PREFIX_X, ..] => {
-            let (edit, rest) = cut(1);
-            (Stroke::Edit(edit), rest)
-        }
-        [ESCAPE, ..] => escape(bytes),
-        _ => {
-            let (key, rest) = cut(1);
-            (Stroke::Submit(key), rest)
-        }
-    }
+fn cut<'a>(
+    bytes: &'a [u8],
+    length: usize,
+    stroke: impl Fn(&'a [u8]) -> Stroke<'a>,
+) -> (Stroke<'a>, &'a [u8]) {
+    let (key, rest) = bytes.split_at(length.min(bytes.len()));
+    (stroke(key), rest)
 }
 
+/// An escape sequence: a paste mark, a cursor or editing key that passes, or a stop.
 fn escape(bytes: &[u8]) -> (Stroke<'_>, &[u8]) {
     for mark in [PASTE_BEGIN, PASTE_END] {
         if let Some(rest) = bytes.strip_prefix(mark) {
             return (Stroke::PasteMark, rest);
         }
-        if mark.starts_with(bytes) {
-            return (Stroke::Unfinished(bytes), &[]);
-        }
     }
-    let (edit, rest) = bytes.split_at(1);
-    (Stroke::Edit(edit), rest)
+    match bytes {
+        [_] | [_, b'['] | [_, b'O'] => (Stroke::Unfinished(bytes), &[]),
+        [_, b'[', parameters @ ..] => control_sequence(bytes, parameters),
+        [_, b'O', b'A'..=b'D' | b'F' | b'H', ..] => cut(bytes, 3, Stroke::Edit),
+        [_, b'O', ..] => cut(bytes, 3, Stroke::Submit),
+        // By words: back, forward, kill, kill back; the last word of the last line; case.
+        [
+            _,
+            b'b' | b'f' | b'd' | DELETE | 0x08 | b'.' | b'_' | b'c' | b'l' | b'u',
+            ..,
+        ] => cut(bytes, 2, Stroke::Edit),
+        // Two escapes, then whatever: the second begins a key of its own.
+        [_, ESCAPE, ..] => cut(bytes, 1, Stroke::Submit),
+        [..] => cut(bytes, 2, Stroke::Submit),
+    }
+}
+
+/// `CSI parameters final` (ECMA-48 5.4). Arrows, Home, End, and the keys numbered 1 to 8 pass, with modifiers or not.
+fn control_sequence<'a>(bytes: &'a [u8], parameters: &'a [u8]) -> (Stroke<'a>, &'a [u8]) {
+    let Some(end) = parameters
+        .iter()
+        .position(|byte| !matches!(byte, 0x20..=0x3f))
+    else {
+        let waits = bytes.len() < SEQUENCE_BYTES;
+        return if waits {
+            (Stroke::Unfinished(bytes), &[])
+        } else {
+            cut(bytes, bytes.len(), Stroke::Submit)
+        };
+    };
+    let (numbers, rest) = parameters.split_at(end);
+    let length = 2 + end + 1;
+    let plain = numbers
+        .iter()
+        .all(|byte| byte.is_ascii_digit() || *byte == b';');
+    match rest.first() {
+        Some(b'A'..=b'D' | b'F' | b'H' | b'Z') if plain => cut(bytes, length, Stroke::Edit),
+        Some(b'~') if plain && matches!(numbers, [b'1'..=b'8'] | [b'1'..=b'8', b';', ..]) => {
+            cut(bytes, length, Stroke::Edit)
+        }
+        Some(_) | None => cut(bytes, length, Stroke::Submit),
+    }
 }
 
 #[cfg(test)]
@@ -103,8 +147,24 @@ mod tests {
     }
 
     #[test]
-    fn every_submitting_key_is_a_stop() {
-        for key in [&b"\r"[..], b"\n", b"\x0f", b"\x04", b"\x18\x05", b"\x1ba"] {
+    fn every_key_that_submits_or_may_is_a_stop() {
+        let keys: [&[u8]; 14] = [
+            b"\r",
+            b"\n",
+            b"\x0f",
+            b"\x04",
+            b"\x18",
+            b"\x16",
+            b"\x1d",
+            b"\x00",
+            b"\x1ba",
+            b"\x1b#",
+            b"\x1b1",
+            b"\x1b\x05",
+            b"\x1b[13;2u",
+            b"\x1bOM",
+        ];
+        for key in keys {
             let typed = [b"sudo id", key].concat();
             assert_eq!(
                 all(&typed),
@@ -115,11 +175,26 @@ mod tests {
     }
 
     #[test]
+    fn moving_and_editing_keys_pass() {
+        for key in [
+            &b"\x1b[A"[..],
+            b"\x1b[1;5C",
+            b"\x1b[3~",
+            b"\x1bOH",
+            b"\x1bb",
+            b"\x01",
+            b"\x12",
+            b"\t",
+            b"\x7f",
+            "é".as_bytes(),
+        ] {
+            assert_eq!(all(key), [Stroke::Edit(key)], "{key:?}");
+        }
+    }
+
+    #[test]
     fn alt_enter_is_a_stop_too() {
-        assert_eq!(
-            all(b"\x1b\r"),
-            [Stroke::Edit(b"\x1b"), Stroke::Submit(b"\r")]
-        );
+        assert_eq!(all(b"\x1b\r"), [Stroke::Submit(b"\x1b\r")]);
     }
 
     #[test]
@@ -136,10 +211,12 @@ mod tests {
     }
 
     #[test]
-    fn a_sequence_that_is_cut_waits_for_its_end() {
-        for cut in [&b"\x1b"[..], b"\x1b[", b"\x1b[20", b"\x1b[201", b"\x18"] {
+    fn a_sequence_that_is_cut_waits_for_its_end_but_not_for_ever() {
+        for cut in [&b"\x1b"[..], b"\x1b[", b"\x1b[20", b"\x1b[201", b"\x1bO"] {
             assert_eq!(all(cut), [Stroke::Unfinished(cut)]);
         }
+        let endless = [b"\x1b[".as_slice(), &[b'1'; 40]].concat();
+        assert_eq!(all(&endless), [Stroke::Submit(&endless)]);
     }
 
     proptest::proptest! {
@@ -151,7 +228,7 @@ mod tests {
                 seen += left.len() - rest.len();
                 proptest::prop_assert!(rest.len() < left.len());
                 if let Stroke::Edit(edit) = stroke {
-                    proptest::prop_assert!(!edit.iter().any(|b| matches!(b, 3 | 4 | 10 | 13 | 15)));
+                    proptest::prop_assert!(!edit.iter().any(|b| matches!(b, 0 | 3 | 4 | 10 | 13 | 15 | 22 | 24)));
                 }
                 left = rest;
             }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::action::{Action, Requirements};
-use crate::domain::command::Reading;
+use crate::domain::command::{CommandDigest, Reading};
 use crate::domain::name::{LoginName, TargetName};
 use crate::domain::principal::{Principal, Subject};
 use crate::domain::request::ApprovalRequest;
@@ -44,6 +44,8 @@ pub struct Circumstances {
     pub now: Timestamp,
     /// The account on the target, where there is one.
     pub login: Option<LoginName>,
+    /// The command that it is asked for, where there is one: the permit is for exactly that.
+    pub command: Option<CommandDigest>,
     /// What inspection understood of the command, where there is one.
     pub reading: Option<Reading>,
 }
@@ -65,10 +67,13 @@ impl Question<'_> {
     /// What a permit for this question is for, as one line of text.
     fn matter(&self) -> String {
         match &self.resource {
-            Resource::Target(target) => match &self.circumstances.login {
-                Some(login) => format!("{login}@{}", target.name),
-                None => target.name.to_string(),
-            },
+            Resource::Target(target) => {
+                match (&self.circumstances.login, &self.circumstances.command) {
+                    (Some(login), Some(command)) => command_matter(login, &target.name, command),
+                    (Some(login), None) => target_matter(login, &target.name),
+                    (None, _) => target.name.to_string(),
+                }
+            }
             Resource::Session { owner, target } => format!("session of {owner} on {}", target.name),
             Resource::Hold(request) => request.hold.to_string(),
             Resource::Bastion => "bastion".to_owned(),
@@ -159,6 +164,11 @@ impl Verdict {
             Self::Deny(_) => "deny",
         }
     }
+}
+
+/// The name of the thing a permit for one command covers.
+pub fn command_matter(login: &LoginName, target: &TargetName, command: &CommandDigest) -> String {
+    format!("{login}@{target} {command}")
 }
 
 /// The name of the thing a permit for a target covers.

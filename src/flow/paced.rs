@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::{HARD_LIMIT, Load};
 
@@ -28,17 +29,21 @@ pub struct ClientSocket<S> {
     brought: usize,
     pause: Duration,
     sleep: Option<Pin<Box<Sleep>>>,
+    cut: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 impl<S> ClientSocket<S> {
-    /// Paces `socket` by the load of its connection.
-    pub fn new(socket: S, load: Arc<Load>) -> Self {
+    /// Paces `socket` by the load of its connection. When `cut` is cancelled it fails, which ends the connection
+    /// even where the library's loop is stuck.
+    pub fn new(socket: S, load: Arc<Load>, cut: CancellationToken) -> Self {
+        let cut = Box::pin(cut.cancelled_owned());
         Self {
             socket,
             load,
             brought: 0,
             pause: SHORTEST_PAUSE,
             sleep: None,
+            cut,
         }
     }
 }
@@ -50,6 +55,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for ClientSocket<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.cut.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         if this.load.queued() > HARD_LIMIT {
             return Poll::Ready(Err(io::Error::other("the peer ignores its window")));
         }

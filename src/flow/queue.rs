@@ -55,8 +55,15 @@ impl Drop for Credit {
 
 #[derive(Debug, Default)]
 struct State {
-    entries: VecDeque<Item>,
+    entries: VecDeque<Entry>,
     ended: bool,
+}
+
+/// What waits, with what it counts for beside the bytes that count by themselves.
+#[derive(Debug)]
+struct Entry {
+    item: Item,
+    _credit: Option<Credit>,
 }
 
 #[derive(Debug)]
@@ -111,11 +118,38 @@ impl Filler {
                 self.data(data, |credited| Item::Extended(credited, ext))
             }
             ChannelMsg::WindowAdjusted { .. } => {}
-            message => self
-                .0
-                .with(|state| state.entries.push_back(Item::Message(message))),
+            message => self.message(message),
         }
         self.0.taker.wake();
+    }
+
+    /// Requests have no window of their own: they count, and of sizes that follow each other only the last matters.
+    fn message(&self, message: ChannelMsg) {
+        let cost = ENTRY_COST + payload(&message);
+        let gauge = &self.0.gauge;
+        self.0.with(|state| {
+            if let (
+                Some(Entry {
+                    item: Item::Message(last),
+                    ..
+                }),
+                ChannelMsg::WindowChange { .. },
+            ) = (state.entries.back_mut(), &message)
+                && matches!(last, ChannelMsg::WindowChange { .. })
+            {
+                *last = message;
+                return;
+            }
+            gauge.add(cost);
+            let credit = Some(Credit {
+                gauge: Arc::clone(gauge),
+                cost,
+            });
+            state.entries.push_back(Entry {
+                item: Item::Message(message),
+                _credit: credit,
+            });
+        });
     }
 
     fn data(&self, data: Bytes, item: impl FnOnce(Credited) -> Item) {
@@ -128,10 +162,33 @@ impl Filler {
                     cost: 0,
                 },
             });
-            if let Some(rest) = join(state.entries.back_mut(), item) {
-                state.entries.push_back(rest);
+            if let Some(item) = join(state.entries.back_mut().map(|entry| &mut entry.item), item) {
+                state.entries.push_back(Entry {
+                    item,
+                    _credit: None,
+                });
             }
         });
+    }
+}
+
+/// Bytes that a request brings with it.
+fn payload(message: &ChannelMsg) -> usize {
+    match message {
+        ChannelMsg::Exec { command, .. } => command.len(),
+        ChannelMsg::SetEnv {
+            variable_name,
+            variable_value,
+            ..
+        } => variable_name.len() + variable_value.len(),
+        ChannelMsg::RequestSubsystem { name, .. } => name.len(),
+        ChannelMsg::RequestPty {
+            term,
+            terminal_modes,
+            ..
+        } => term.len() + terminal_modes.len() * ENTRY_COST,
+        // The library's enum is open; nothing else carries more than an entry's worth.
+        _ => 0,
     }
 }
 
@@ -193,13 +250,15 @@ impl Drain {
             .with(|state| (state.entries.pop_front(), state.ended))
         {
             (None, false) => Poll::Pending,
-            (item, _) => Poll::Ready(item),
+            (entry, _) => Poll::Ready(entry.map(|entry| entry.item)),
         }
     }
 
     /// The next thing that came, when there is one already.
     pub fn ready(&mut self) -> Option<Item> {
-        self.0.with(|state| state.entries.pop_front())
+        self.0
+            .with(|state| state.entries.pop_front())
+            .map(|entry| entry.item)
     }
 
     /// A watch on the channel's end that does not take anything. One at a time is woken.
@@ -215,14 +274,16 @@ pub struct Ended(Arc<Shared>);
 impl Ended {
     /// Returns when the peer has closed the channel or is gone.
     pub async fn wait(&self) {
-        std::future::poll_fn(|context| {
-            self.0.watcher.register(context.waker());
-            if self.0.with(|state| state.ended) {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
-            }
-        })
-        .await;
+        std::future::poll_fn(|context| self.poll(context)).await;
+    }
+
+    /// [`Ended::wait`] for streams that are polled.
+    pub fn poll(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.0.watcher.register(context.waker());
+        if self.0.with(|state| state.ended) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }
 }

@@ -7,13 +7,15 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::queue::{Credited, Drain, Item};
+use super::queue::{Credited, Drain, Ended, Item};
 
 /// Reads a channel's data from its counted queue and writes through the channel's window.
 pub struct ChannelStream<W> {
     drain: Drain,
     current: Option<(Credited, Bytes)>,
     ended: bool,
+    /// Watched while writing: the library does not wake a write whose connection is gone.
+    peer: Ended,
     writer: W,
 }
 
@@ -21,6 +23,7 @@ impl<W> ChannelStream<W> {
     /// Joins the two halves of a channel.
     pub fn new(drain: Drain, writer: W) -> Self {
         Self {
+            peer: drain.end(),
             drain,
             current: None,
             ended: false,
@@ -66,14 +69,23 @@ impl<W: AsyncWrite + Unpin> AsyncWrite for ChannelStream<W> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.peer.poll(context).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
         Pin::new(&mut self.writer).poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.peer.poll(context).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
         Pin::new(&mut self.writer).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.peer.poll(context).is_ready() {
+            return Poll::Ready(Ok(()));
+        }
         Pin::new(&mut self.writer).poll_shutdown(context)
     }
 }

@@ -93,3 +93,45 @@ impl<S: tokio::io::AsyncRead + Unpin> TargetSocket<S> {
         tokio::io::AsyncRead::poll_read(std::pin::Pin::new(self), context, buffer)
     }
 }
+
+#[tokio::test]
+async fn requests_count_and_of_sizes_in_a_row_only_the_last_waits() {
+    let gauge = Gauge::new(Arc::default());
+    let (filler, mut drain) = queue(Arc::clone(&gauge));
+    let size = |col_width| ChannelMsg::WindowChange {
+        col_width,
+        row_height: 1,
+        pix_width: 0,
+        pix_height: 0,
+    };
+    for columns in 0..1000 {
+        filler.push(size(columns));
+    }
+    assert!(matches!(
+        drain.ready(),
+        Some(Item::Message(ChannelMsg::WindowChange {
+            col_width: 999,
+            ..
+        }))
+    ));
+    assert!(drain.ready().is_none());
+    for _ in 0..100_000 {
+        filler.push(ChannelMsg::Signal {
+            signal: russh::Sig::USR1,
+        });
+    }
+    assert_eq!(gauge.window(), TRICKLE);
+    while drain.ready().is_some() {}
+    assert_eq!(gauge.window() as usize, WINDOW_BYTES);
+}
+
+#[tokio::test]
+async fn a_write_into_a_channel_whose_peer_is_gone_fails_instead_of_waiting() {
+    use tokio::io::AsyncWriteExt;
+    let (filler, drain) = queue(Gauge::new(Arc::default()));
+    let (full, _never_read) = tokio::io::duplex(1);
+    let mut stream = ChannelStream::new(drain, full);
+    let writing = tokio::spawn(async move { stream.write_all(&[0; 100]).await });
+    drop(filler);
+    assert!(writing.await.unwrap().is_err());
+}

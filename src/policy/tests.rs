@@ -75,6 +75,7 @@ fn reading(programs: &[&str]) -> Reading {
 
 fn circumstances(programs: &[&str]) -> Circumstances {
     Circumstances {
+        command: None,
         source: Ipv4Addr::new(10, 1, 2, 3).into(),
         now: NOW,
         login: Some("deploy".parse().unwrap()),
@@ -130,6 +131,7 @@ fn approve(set: &PolicySet, approver: &Principal, request: &ApprovalRequest) -> 
         action: Action::Approve,
         resource: Resource::Hold(request),
         circumstances: Circumstances {
+            command: None,
             login: None,
             reading: None,
             ..circumstances(&[])
@@ -163,6 +165,7 @@ fn what_a_default_request_takes_is_what_its_policies_say() {
         action: Action::Exec,
         resource: Resource::Target(&target("prod")),
         circumstances: Circumstances {
+            command: None,
             reading: None,
             ..circumstances(&[])
         },
@@ -236,6 +239,7 @@ fn a_question_that_lacks_something_or_does_not_fit_is_denied() {
     let set = load(ALLOW).unwrap();
     let dev = principal("alice", &["dev"]);
     let without_login = Circumstances {
+        command: None,
         login: None,
         ..circumstances(&["ls"])
     };
@@ -377,6 +381,7 @@ fn an_ipv4_client_on_an_ipv6_socket_is_matched_by_its_ipv4_address() {
         action: Action::Administer,
         resource: Resource::Bastion,
         circumstances: Circumstances {
+            command: None,
             source: mapped.into(),
             ..circumstances(&[])
         },

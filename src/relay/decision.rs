@@ -47,8 +47,15 @@ impl<'a> Asker<'a> {
         self.visit.identified.identity().principal()
     }
 
-    /// Asks policy one question.
-    pub fn verdict(&self, action: Action, reading: Option<&Reading>) -> Verdict {
+    /// Asks policy one question about the target, as long as the sign-in holds.
+    pub fn verdict(&self, action: Action) -> Verdict {
+        self.ask(action, None, None)
+    }
+
+    fn ask(&self, action: Action, command: Option<&Command>, reading: Option<&Reading>) -> Verdict {
+        if !self.visit.identified.identity().holds(Timestamp::now()) {
+            return Verdict::Deny(Denial::SignInEnded);
+        }
         let question = Question {
             principal: self.principal(),
             action,
@@ -57,23 +64,23 @@ impl<'a> Asker<'a> {
                 source: self.visit.source,
                 now: Timestamp::now(),
                 login: Some(self.login.clone()),
+                command: command.map(Command::digest),
                 reading: reading.cloned(),
             },
         };
         self.visit.services.policy.current().decide(&question)
     }
 
-    /// Asks about everything that a command is, and takes the strictest answer.
+    /// Asks about everything that a command is. All of it must be allowed; of what may be requested the strictest
+    /// terms count, and one refusal refuses it all.
     pub fn decide(&self, command: &Command, reading: &Reading) -> (Action, Verdict) {
-        let answers = actions(command, reading)
+        let mut answers = actions(command, reading)
             .into_iter()
-            .map(|action| (action, self.verdict(action, Some(reading))));
-        let strictest = answers.max_by_key(|(_, verdict)| match verdict {
-            Verdict::Allow(_) => 0,
-            Verdict::Hold(_) => 1,
-            Verdict::Deny(_) => 2,
-        });
-        strictest.unwrap_or((Action::Exec, Verdict::Deny(Denial::NotAllowed)))
+            .map(|action| (action, self.ask(action, Some(command), Some(reading))));
+        let Some(first) = answers.next() else {
+            return (Action::Exec, Verdict::Deny(Denial::NotAllowed));
+        };
+        answers.fold(first, stricter)
     }
 
     /// Turns the answer into what may be done with the command.
@@ -112,14 +119,27 @@ impl<'a> Asker<'a> {
     }
 }
 
-/// The actions that a command needs, each of which policy must let happen.
+/// The stricter of two answers; of two that hold, the terms of both.
+fn stricter(one: (Action, Verdict), other: (Action, Verdict)) -> (Action, Verdict) {
+    match (one, other) {
+        (denied @ (_, Verdict::Deny(_)), _) | (_, denied @ (_, Verdict::Deny(_))) => denied,
+        ((action, Verdict::Hold(terms)), (_, Verdict::Hold(more))) => {
+            (action, Verdict::Hold(terms.and(more)))
+        }
+        (held @ (_, Verdict::Hold(_)), _) | (_, held @ (_, Verdict::Hold(_))) => held,
+        (allowed, (_, Verdict::Allow(_))) => allowed,
+    }
+}
+
+/// The actions that a command needs, each of which policy must let happen. What asks for another user's rights is a
+/// command as well: it needs both.
 fn actions(command: &Command, reading: &Reading) -> Vec<Action> {
     match command.layer {
         Layer::Shell => vec![Action::Shell],
         Layer::Forward => vec![Action::Forward],
         Layer::Subsystem if command.bytes == b"sftp" => vec![Action::Upload, Action::Download],
         Layer::Exec | Layer::Line | Layer::Subsystem if !reading.elevation.is_empty() => {
-            vec![Action::Sudo]
+            vec![Action::Sudo, Action::Exec]
         }
         Layer::Exec if transfers(reading) => vec![Action::Upload, Action::Download],
         Layer::Exec | Layer::Line | Layer::Subsystem => vec![Action::Exec],

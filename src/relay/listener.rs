@@ -19,6 +19,9 @@ use crate::flow::{ChannelStream, ClientSocket, Load};
 /// How long to wait after the system refused to take a connection, such as for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How long a client that is turned away may take to hear why.
+const GOODBYE: Duration = Duration::from_secs(1);
+
 /// Takes connections until the node drains.
 pub async fn listen(services: Arc<Services>, listener: TcpListener) {
     loop {
@@ -104,7 +107,7 @@ where
         certificate,
     ));
     let load = Arc::new(Load::default());
-    let entered = CancellationToken::new();
+    let (entered, cut) = (CancellationToken::new(), CancellationToken::new());
     let door = Door::new(
         Arc::clone(&services),
         source,
@@ -114,13 +117,16 @@ where
     );
     let callbacks = Callbacks::new(door, Arc::clone(&load), services.tasks.clone());
     let deadline = tokio::time::Instant::now() + config.ssh.login_deadline;
-    let starting = server::run_stream(settings, ClientSocket::new(socket, load), callbacks);
+    let starting = server::run_stream(
+        settings,
+        ClientSocket::new(socket, load, cut.clone()),
+        callbacks,
+    );
     let running = match tokio::time::timeout_at(deadline, starting).await {
         Ok(Ok(running)) => running,
         Ok(Err(error)) => return tracing::debug!(%source, %error, "handshake failed"),
         Err(_) => return tracing::debug!(%source, "no handshake before the deadline"),
     };
-    // The library's task ends when its socket does; a deadline drops the handle, which ends it too.
     let handle = running.handle();
     tokio::pin!(running);
     let late = async {
@@ -137,8 +143,10 @@ where
         }
         () = late => {
             let text = "the sign-in was not finished in time; connect again".to_owned();
-            let _ = handle.disconnect(russh::Disconnect::ByApplication, text, String::new()).await;
-            let _ = tokio::time::timeout(Duration::from_secs(1), &mut running).await;
+            let told = handle.disconnect(russh::Disconnect::ByApplication, text, String::new());
+            let _ = tokio::time::timeout(GOODBYE, told).await;
+            let _ = tokio::time::timeout(GOODBYE, &mut running).await;
+            cut.cancel();
         }
     }
 }

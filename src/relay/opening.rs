@@ -137,10 +137,10 @@ async fn open(
     pty: Wanted,
 ) -> Result<Opening, Refusal> {
     let asker = Asker::new(visit, &target.info, &destination.login);
-    let verdict = asker.verdict(Action::Connect, None);
+    let verdict = asker.verdict(Action::Connect);
     let pty = match pty {
         Wanted::Terminal => true,
-        Wanted::Unknown => !matches!(asker.verdict(Action::Shell, None), Verdict::Deny(_)),
+        Wanted::Unknown => !matches!(asker.verdict(Action::Shell), Verdict::Deny(_)),
     };
     let told = visit.services.audit.append(
         connect_event(visit, &destination, &verdict),

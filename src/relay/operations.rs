@@ -69,6 +69,7 @@ impl<'a> Operations<'a> {
             action,
             resource,
             circumstances: Circumstances {
+                command: None,
                 source: self.visit.source,
                 now: Timestamp::now(),
                 login: None,
@@ -99,7 +100,7 @@ impl<'a> Operations<'a> {
         for target in config.targets.values() {
             let mut info = target.info.clone();
             let verdict = |login: &LoginName, action| {
-                Asker::new(self.visit, &target.info, login).verdict(action, None)
+                Asker::new(self.visit, &target.info, login).verdict(action)
             };
             info.logins
                 .retain(|login| !matches!(verdict(login, Action::Connect), Verdict::Deny(_)));

@@ -122,12 +122,21 @@ fn a_shell_without_a_terminal_gets_its_input_line_by_line() {
 #[test]
 fn an_escape_and_its_letter_in_two_packets_are_still_one_key() {
     let (gate, effects) = typed(open(Watch::Keys), b"sudo id\x1b");
-    assert_eq!(
-        effects,
-        [Effect::Forward(Bytes::from_static(b"sudo id\x1b"))]
-    );
-    let (_, effects) = typed(gate, b"a");
+    assert_eq!(effects, [Effect::Forward(Bytes::from_static(b"sudo id"))]);
+    let (gate, effects) = typed(gate, b"#");
     assert_eq!(effects, [Effect::ReadLine]);
+    assert_eq!(gate.withheld(), Some((&b"\x1b#"[..], Watch::Keys)));
+}
+
+#[test]
+fn ctrl_c_takes_a_hold_back_even_behind_more_than_is_kept() {
+    let hold = HoldId::new(7);
+    let (gate, _) = Gate::starting(command(b"x"), Watch::Terminal).step(Event::Held(hold.clone()));
+    let (gate, effects) = typed(gate, &vec![b'x'; PENDING_BYTES + 10]);
+    assert_eq!(effects, [Effect::Bell]);
+    assert!(gate.wants_input());
+    let (_, effects) = typed(gate, b"\x03");
+    assert_eq!(effects, [Effect::Withdraw(hold)]);
 }
 
 #[test]

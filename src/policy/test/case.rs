@@ -164,6 +164,7 @@ impl Case {
             action: self.action,
             resource,
             circumstances: Circumstances {
+                command: None,
                 source: self.source,
                 now: self.now,
                 login: self.login.clone(),

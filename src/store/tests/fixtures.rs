@@ -140,6 +140,7 @@ pub(super) fn answered(hold: Hold, answer: Answer, who: &str) -> HoldState {
         action: Action::Approve,
         resource: Resource::Hold(&request),
         circumstances: Circumstances {
+            command: None,
             source: source(),
             now,
             login: None,
