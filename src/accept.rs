@@ -27,6 +27,10 @@ const WINDOW_BYTES: u32 = 2 * 1024 * 1024;
 const REJECTION_TIME: Duration = Duration::from_millis(300);
 /// Sign-in rounds are authentication attempts to the library; a sign-in may take hundreds of them.
 const AUTHENTICATION_ATTEMPTS: usize = 20;
+/// How often a silent client is asked whether it is still there, and how often it may not answer: a laptop may sleep
+/// for ten minutes.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+const UNANSWERED: usize = 20;
 /// Channels that one connection may have open.
 const CHANNELS: usize = 100;
 
@@ -354,8 +358,8 @@ pub fn settings(host_key: PrivateKey, certificate: Certificate) -> server::Confi
         preferred: algorithms::preferred(),
         max_auth_attempts: AUTHENTICATION_ATTEMPTS,
         inactivity_timeout: None,
-        keepalive_interval: Some(Duration::from_secs(30)),
-        keepalive_max: 4,
+        keepalive_interval: Some(KEEPALIVE),
+        keepalive_max: UNANSWERED,
         nodelay: true,
         ..server::Config::default()
     }

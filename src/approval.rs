@@ -17,10 +17,12 @@ use crate::domain::name::NodeName;
 use crate::domain::principal::Principal;
 use crate::domain::request::ApprovalRequest;
 use crate::domain::verdict::Permit;
-use crate::store::{HoldState, Store, StoreError, StoredHold};
+use crate::store::{HoldState, Store, StoreError, StoredHold, Woken};
 
 /// How often a waiter looks at its row without being woken: the most that an answer from another node is late.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// A hold is overdue when its waiter has not ended it for so long.
+const OVERDUE: Duration = Duration::from_secs(30);
 /// How often a change is tried anew when somebody else changed the hold first.
 const ATTEMPTS: usize = 16;
 /// How many ids are drawn for a new hold before the store is given up on.
@@ -229,6 +231,39 @@ impl Approvals {
                 return self.end(id, Hold::expire).await;
             }
             let _ = tokio::time::timeout(left.min(LOOK_AGAIN), changes.changed()).await;
+        }
+    }
+
+    /// Ends the holds whose time has been over for a while: whoever waited for one has ended it, or is gone.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn expire_overdue(&self) -> Result<Vec<Resolved>, ApprovalError> {
+        let overdue = Timestamp::now()
+            .saturating_sub(OVERDUE)
+            .unwrap_or(Timestamp::UNIX_EPOCH);
+        let mut ended = Vec::new();
+        for hold in self.store.waiting().await? {
+            if hold.expires() < overdue {
+                ended.push(self.end(&hold.request().hold, Hold::expire).await?);
+            }
+        }
+        Ok(ended)
+    }
+
+    /// Wakes whoever waits when a hold changed on any node. Runs until the store's connections end.
+    pub async fn follow(&self) {
+        match self.store.hold_changes().await {
+            Ok(mut changes) => loop {
+                match changes.next().await {
+                    Woken::Changed => self.changed(),
+                    // Waiters look for themselves.
+                    Woken::Polled => {}
+                }
+            },
+            Err(error) => {
+                tracing::error!(%error, "changes of requests on other nodes are seen a second late")
+            }
         }
     }
 

@@ -22,7 +22,7 @@ use crate::authority::AuthorityError;
 use crate::authority::key_file;
 use crate::config::{self, ConfigError};
 use crate::domain::name::NameError;
-use crate::node::{Node, NodeError, create_keys};
+use crate::node::{Node, NodeError, OnHangup, create_keys};
 
 use folder::{Addresses, DemoHost, Folder, LOGIN, NOTICE, TARGETS};
 use provider::{DemoPerson, ProviderError, ProviderSettings};
@@ -152,7 +152,7 @@ impl Demo {
     /// When a part fails.
     pub async fn run(mut self) -> Result<(), DemoError> {
         let ended = tokio::select! {
-            ended = self.node.run() => ended.map_err(DemoError::from),
+            ended = self.node.run(OnHangup::Stop) => ended.map_err(DemoError::from),
             part = self.parts.join_next() => match part {
                 Some(Ok(ended)) => ended,
                 Some(Err(error)) => Err(std::io::Error::other(error).into()),

@@ -23,7 +23,7 @@ use crate::web::{self, WebError, WebSettings};
 /// How often the policy folder is looked at for changes.
 const POLICY_CHECK: Duration = Duration::from_secs(5);
 /// How long closing connections may take after their sessions were ended.
-const CLOSING: Duration = Duration::from_secs(3);
+const CLOSING: Duration = Duration::from_secs(10);
 
 /// Why a node cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +60,15 @@ pub enum NodeError {
     /// The system.
     #[error("{0}")]
     System(#[from] std::io::Error),
+}
+
+/// What SIGHUP means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnHangup {
+    /// A service reads its configuration and policies anew.
+    Reload,
+    /// Its terminal is gone: a program that was started by hand ends.
+    Stop,
 }
 
 /// A node that serves.
@@ -112,6 +121,13 @@ impl Node {
             policy,
             identity,
         });
+        let following = Arc::clone(&services);
+        services.tasks.spawn(async move {
+            tokio::select! {
+                () = following.approvals.follow() => {}
+                () = following.draining.cancelled() => {}
+            }
+        });
         let listening = sockets
             .into_iter()
             .map(|socket| tokio::spawn(relay::listener::listen(Arc::clone(&services), socket)))
@@ -134,7 +150,7 @@ impl Node {
     ///
     /// # Errors
     /// When the system does not deliver signals or the web side fails for good.
-    pub async fn run(mut self) -> Result<(), NodeError> {
+    pub async fn run(mut self, on_hangup: OnHangup) -> Result<(), NodeError> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut hangup = signal(SignalKind::hangup())?;
@@ -146,10 +162,16 @@ impl Node {
                 _ = terminate.recv() => break None,
                 _ = interrupt.recv() => break None,
                 _ = hangup.recv() => {
+                    if on_hangup == OnHangup::Stop {
+                        break None;
+                    }
                     self.reload_config();
                     self.reload_policy(&mut last_problem).await;
                 }
-                _ = check.tick() => self.reload_policy(&mut last_problem).await,
+                _ = check.tick() => {
+                    self.reload_policy(&mut last_problem).await;
+                    self.services.sweep().await;
+                }
                 () = watchdog.due() => watchdog.alive(),
                 served = &mut self.web => break Some(served),
             }

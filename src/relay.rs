@@ -48,9 +48,11 @@ use tokio_util::task::TaskTracker;
 
 use crate::accept::limits::Seats;
 use crate::approval::Approvals;
-use crate::audit::Audit;
+use crate::audit::{Audit, AuditError};
 use crate::authority::Authority;
 use crate::config::Config;
+use crate::domain::audit::AuditEvent;
+use crate::domain::hold::Resolved;
 use crate::domain::id::SessionId;
 use crate::domain::name::NodeName;
 use crate::identity::Identity;
@@ -132,6 +134,36 @@ impl Services {
     /// Puts another configuration in force for what starts from now on.
     pub fn reconfigure(&self, config: Config) {
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+    }
+}
+
+impl Services {
+    /// Tells the audit how a hold ended.
+    ///
+    /// # Errors
+    /// When the record is not durable: nothing may go on that rests on it.
+    pub async fn hold_ended(&self, resolved: &Resolved) -> Result<(), AuditError> {
+        let request = resolved.hold().request();
+        let event = AuditEvent::HoldEnded {
+            hold: request.hold.clone(),
+            session: request.command.scope.session,
+            resolution: resolved.resolution().clone(),
+        };
+        self.audit.append(event, Timestamp::now()).await.map(drop)
+    }
+
+    /// Ends the holds whose time is over and for which nobody waits any more.
+    pub async fn sweep(&self) {
+        match self.approvals.expire_overdue().await {
+            Ok(ended) => {
+                for resolved in &ended {
+                    if let Err(error) = self.hold_ended(resolved).await {
+                        tracing::error!(%error, "the end of a request could not be audited");
+                    }
+                }
+            }
+            Err(error) => tracing::error!(%error, "overdue requests could not be ended"),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 
 use super::{print, runtime};
-use crate::audit::{self, Period, Report};
+use crate::audit::{self, AuditError, Period, Report};
 use crate::cli::Audit;
 use crate::config::Config;
 use crate::node::store_url;
@@ -44,8 +44,15 @@ pub fn run(command: Audit) -> anyhow::Result<ExitCode> {
             let config = crate::config::load(&configured.config)?;
             runtime()?.block_on(async {
                 let store = open(&config).await?;
-                audit::export(&store, Period { since, until }, &mut tokio::io::stdout()).await?;
-                Ok::<_, anyhow::Error>(())
+                match audit::export(&store, Period { since, until }, &mut tokio::io::stdout()).await
+                {
+                    Err(AuditError::Io(error))
+                        if error.kind() == std::io::ErrorKind::BrokenPipe =>
+                    {
+                        Ok(())
+                    }
+                    exported => Ok::<_, anyhow::Error>(exported.map(drop)?),
+                }
             })?;
             Ok(ExitCode::SUCCESS)
         }

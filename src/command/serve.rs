@@ -7,7 +7,7 @@ use tracing_subscriber::EnvFilter;
 use super::{print, runtime};
 use crate::cli::Configured;
 use crate::config;
-use crate::node::Node;
+use crate::node::{Node, OnHangup};
 
 /// What is logged unless `RUST_LOG` says otherwise.
 const LOGGED: &str = "countersign=info,warn,russh=error";
@@ -25,7 +25,7 @@ pub fn run(configured: &Configured) -> anyhow::Result<ExitCode> {
         let node = Node::start(config, None).await?;
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
         print(&format!("ready ssh={} web={web}\n", addresses.join(",")))?;
-        node.run().await?;
+        node.run(OnHangup::Reload).await?;
         Ok(ExitCode::SUCCESS)
     })
 }

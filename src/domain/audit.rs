@@ -152,6 +152,15 @@ pub enum AuditEvent {
         /// How.
         resolution: Resolution,
     },
+    /// An approved command was let go: only now it runs.
+    Released {
+        /// The hold.
+        hold: HoldId,
+        /// The session.
+        session: SessionId,
+        /// What was approved, and runs.
+        digest: CommandDigest,
+    },
     /// A recording was opened for replay.
     Replayed {
         /// Which.

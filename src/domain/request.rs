@@ -32,3 +32,51 @@ pub struct ApprovalRequest {
     /// The last lines of the requester's screen, already made safe to print.
     pub screen: Vec<String>,
 }
+
+/// An [`ApprovalRequest`] that has no name yet.
+#[derive(Debug, Clone)]
+pub struct ApprovalDraft {
+    /// Who wants it.
+    pub requester: Principal,
+    /// The key they proved.
+    pub key: KeyFingerprint,
+    /// Where they connect from.
+    pub source: IpAddr,
+    /// The target with its labels and layers.
+    pub target: TargetInfo,
+    /// What policy was asked.
+    pub action: Action,
+    /// Exactly what would run, and where.
+    pub command: Command,
+    /// What inspection understood of it.
+    pub reading: Reading,
+    /// The last lines of the requester's screen, already made safe to print.
+    pub screen: Vec<String>,
+}
+
+impl ApprovalDraft {
+    /// The request under the name that was drawn for it.
+    pub fn named(self, hold: HoldId) -> ApprovalRequest {
+        let Self {
+            requester,
+            key,
+            source,
+            target,
+            action,
+            command,
+            reading,
+            screen,
+        } = self;
+        ApprovalRequest {
+            hold,
+            requester,
+            key,
+            source,
+            target,
+            action,
+            command,
+            reading,
+            screen,
+        }
+    }
+}

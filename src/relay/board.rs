@@ -116,6 +116,9 @@ impl Board<'_> {
                     Err(_) => return Err("the bastion is stopping".to_owned()),
                 },
                 _ = tick.tick() => Woken::Tick,
+                () = self.visit.services.draining.cancelled() => {
+                    return Err("the bastion is stopping; connect again".to_owned());
+                }
                 () = tokio::time::sleep(ESCAPE), if decoder.is_waiting() => Woken::Escape,
             };
             let keys = match woken {

@@ -1,5 +1,7 @@
 //! Speaking to a client on its channel: notices that cannot be taken for a program's output, and the end.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use russh::server::{self, Msg};
 use russh::{ChannelId, ChannelWriteHalf, Sig};
@@ -8,6 +10,9 @@ use super::REFUSED_STATUS;
 
 /// SSH_EXTENDED_DATA_STDERR (RFC 4254 section 5.2).
 const STDERR: u32 = 1;
+
+/// How long a client that does not read is waited for, to tell it something of our own or the end.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Whether a client has a terminal, which changes how it can be spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,10 +106,14 @@ impl Client {
 
     /// Shows a [`notice`], with whatever was drawn below it.
     pub async fn show(&self, side: Side, shown: Bytes) {
-        let _ = match side {
-            Side::Terminal => self.output.data_bytes(shown).await,
-            Side::Pipes => self.output.extended_data_bytes(STDERR, shown).await,
+        let showing = async {
+            match side {
+                Side::Terminal => self.output.data_bytes(shown).await,
+                Side::Pipes => self.output.extended_data_bytes(STDERR, shown).await,
+            }
         };
+        // A client that does not read must not keep its session from ending.
+        let _ = tokio::time::timeout(PATIENCE, showing).await;
     }
 
     /// Rings the client's bell.
@@ -114,6 +123,10 @@ impl Client {
 
     /// Ends the channel as the program ended.
     pub async fn close(self, ending: &Ending) {
+        let _ = tokio::time::timeout(PATIENCE, self.end(ending)).await;
+    }
+
+    async fn end(self, ending: &Ending) {
         let _ = match ending {
             Ending::Status(status) => self.output.exit_status(*status).await.map_err(drop),
             Ending::Signal {

@@ -194,19 +194,58 @@ fn parse(command: &[u8]) -> Result<Line, NotRun> {
     if text.len() > COMMAND_BYTES {
         return Err(wrong("the command is too long"));
     }
-    let words = shlex::split(text).ok_or_else(|| wrong("a quote in the command is not closed"))?;
-    Line::try_parse_from(std::iter::once("ssh bastion".to_owned()).chain(words)).map_err(|error| {
+    let (command, reason) = split_reason(text);
+    let words =
+        shlex::split(command).ok_or_else(|| wrong("a quote in the command is not closed"))?;
+    let words = std::iter::once("ssh bastion".to_owned())
+        .chain(words)
+        .chain(reason);
+    Line::try_parse_from(words).map_err(|error| {
         let text = text::printable(&error.render().to_string());
         match error.kind() {
             ErrorKind::DisplayHelp => NotRun::Help(text),
             // The library's enum is open; everything else is a mistake in the line.
-            _ => NotRun::Wrong(
-                text.trim_start_matches("error: ")
-                    .trim_end()
-                    .replace('\'', "`"),
-            ),
+            _ => NotRun::Wrong(mistake(&text)),
         }
     })
+}
+
+/// The library's words about a mistake, in our style: ssh itself would take a `--help` that it suggests.
+fn mistake(text: &str) -> String {
+    let text = text.trim_start_matches("error: ").replace('\'', "`");
+    let ours = text
+        .lines()
+        .filter(|line| !line.trim().is_empty() && !line.contains("--help"));
+    let lines: Vec<&str> = ours
+        .chain(["`ssh bastion help` lists every command"])
+        .collect();
+    lines.join("\n")
+}
+
+/// Takes a reason off the end of an answer: everything behind `-m`, as it is. ssh has taken the user's quotes away.
+fn split_reason(text: &str) -> (&str, Vec<String>) {
+    let answers = ["approve ", "refuse "]
+        .iter()
+        .any(|word| text.trim_start().starts_with(word));
+    let marks = [" -m ", " --message ", " --message="];
+    let mark = marks
+        .iter()
+        .filter_map(|mark| Some((text.find(mark)?, mark.len())))
+        .min();
+    match mark {
+        Some((at, length)) if answers => {
+            let (command, rest) = text.split_at(at);
+            let reason = rest.get(length..).unwrap_or_default().trim();
+            let quoted = ['"', '\'']
+                .iter()
+                .find_map(|quote| reason.strip_prefix(*quote)?.strip_suffix(*quote));
+            (
+                command,
+                vec!["-m".to_owned(), quoted.unwrap_or(reason).to_owned()],
+            )
+        }
+        Some(_) | None => (text, Vec::new()),
+    }
 }
 
 async fn plain(
@@ -318,6 +357,26 @@ mod tests {
             panic!("not read as a refusal")
         };
         assert_eq!(reply.message.join(" "), "no change window");
+    }
+
+    #[test]
+    fn an_apostrophe_in_a_reason_is_no_quote() {
+        for (text, expected) in [
+            (
+                &b"refuse h-7f3k9q -m don't do it today"[..],
+                "don't do it today",
+            ),
+            (b"refuse h-7f3k9q -m 'two  spaces'", "two  spaces"),
+            (b"refuse h-7f3k9q --message=-no", "-no"),
+        ] {
+            let Ok(Line {
+                command: Some(Command::Refuse(reply)),
+            }) = parse(text)
+            else {
+                panic!("not read as a refusal")
+            };
+            assert_eq!(reply.message.join(" "), expected);
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::launch::{Launch, Program, ProgramGone};
 use super::reception::Visit;
 use super::screen::Screen;
 use super::start::{Start, What};
-use crate::domain::command::{Command, Layer, Reading, Scope};
+use crate::domain::command::{Command, Layer, Reading, Scope, Unknown};
 use crate::domain::gate::{Effect, Event, Gate, Watch};
 use crate::domain::hold::Clearance;
 use crate::domain::id::{HoldId, SessionId};
@@ -72,6 +72,8 @@ pub enum Suspended {
 pub enum InputEnd {
     /// The client closed the channel.
     ClientGone,
+    /// The program takes no more input.
+    ProgramGone,
     /// The command may not run, or something that must work failed; the reason is for people.
     Refused(String),
 }
@@ -105,6 +107,10 @@ impl InputSide<'_> {
         };
         match running.relay(input, Gate::starting(command, watch)).await {
             Ok(()) => InputEnd::ClientGone,
+            // What the target wrote before it went, and its exit status, are still on their way: they end the session.
+            Err(InputEnd::ProgramGone) if running.program.is_running() => {
+                std::future::pending().await
+            }
             Err(end) => end,
         }
     }
@@ -373,7 +379,10 @@ impl Running<'_, '_> {
     fn piped_line(&mut self, line: &[u8]) -> Reading {
         let reading = inspect::exec(line);
         if self.unread {
-            return Reading::opaque("a line that may go on with one that was not understood");
+            let mut reading = reading;
+            let reason = "a line that may go on with one that was not understood".to_owned();
+            reading.unknowns.push(Unknown { reason, span: None });
+            return reading;
         }
         self.unread = reading.is_opaque();
         reading
@@ -382,7 +391,9 @@ impl Running<'_, '_> {
     async fn decide(&mut self, command: Command) -> Result<Event, InputEnd> {
         let side = self.side;
         let Some(reading) = self.readings.pop_front() else {
-            return Ok(Event::Broke);
+            return Err(InputEnd::Refused(
+                "a command came without its reading".to_owned(),
+            ));
         };
         if command.layer == Layer::Line
             && !reading.is_opaque()
@@ -424,7 +435,7 @@ fn broken(error: crate::record::RecordError) -> InputEnd {
 }
 
 impl From<ProgramGone> for InputEnd {
-    fn from(gone: ProgramGone) -> Self {
-        Self::Refused(gone.to_string())
+    fn from(_: ProgramGone) -> Self {
+        Self::ProgramGone
     }
 }

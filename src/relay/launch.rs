@@ -139,7 +139,7 @@ impl Launch {
         }) = &self.start.pty
         {
             output
-                .request_pty(false, term, *columns, *rows, *width, *height, modes)
+                .request_pty(true, term, *columns, *rows, *width, *height, modes)
                 .await?;
         }
         let layer = clearance.command().layer;

@@ -114,6 +114,17 @@ pub fn ahead(
     })
 }
 
+/// Whether policy lets a person connect to a target as any of its logins: nothing is dialled for anybody else.
+pub fn may_connect(visit: &Arc<Visit>, target: &TargetConfig) -> bool {
+    let allowed = |login| {
+        matches!(
+            Asker::new(visit, &target.info, login).verdict(Action::Connect),
+            Verdict::Allow(_)
+        )
+    };
+    target.info.logins.iter().any(allowed)
+}
+
 /// What is said about a target that does not exist (or that the person may not know of).
 pub fn unknown_target(name: &TargetName) -> Refusal {
     format!("there is no target `{name}`; `ssh BASTION targets` lists yours")

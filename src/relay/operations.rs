@@ -54,6 +54,11 @@ impl<'a> Operations<'a> {
         Self { visit }
     }
 
+    /// Returns when the node takes nothing new any more.
+    pub async fn draining(&self) {
+        self.visit.services.draining.cancelled().await;
+    }
+
     /// Who they are.
     pub fn me(&self) -> &'a Principal {
         self.visit.identified.identity().principal()
@@ -232,24 +237,31 @@ impl<'a> Operations<'a> {
             return Err("nobody may answer their own request".to_owned());
         }
         let permit = self.permit(Action::Approve, Resource::Hold(hold.request()))?;
-        let shown = shown.unwrap_or_else(|| hold.digest());
-        let given = services
-            .approvals
-            .answer(id, shown, self.me(), answer, reason, &permit)
-            .await;
-        let (approval, answered) = given.map_err(failed)?;
-        let event = AuditEvent::Answered {
-            hold: id.clone(),
-            digest: shown.clone(),
-            answer,
-            by: approval,
-        };
-        services
-            .audit
-            .append(event, Timestamp::now())
-            .await
-            .map_err(failed)?;
-        Ok(told(&answered, id))
+        let shown = shown.unwrap_or_else(|| hold.digest()).clone();
+        // In a task of its own: a client that goes away meanwhile must not keep the record from being written.
+        let (services, id, me) = (Arc::clone(services), id.clone(), self.me().clone());
+        let reason = reason.to_owned();
+        let tasks = services.tasks.clone();
+        let answering = tasks.spawn(async move {
+            let given = services
+                .approvals
+                .answer(&id, &shown, &me, answer, &reason, &permit)
+                .await;
+            let (approval, answered) = given.map_err(failed)?;
+            let event = AuditEvent::Answered {
+                hold: id.clone(),
+                digest: shown,
+                answer,
+                by: approval,
+            };
+            services
+                .audit
+                .append(event, Timestamp::now())
+                .await
+                .map_err(failed)?;
+            Ok(told(&answered, &id))
+        });
+        answering.await.map_err(failed)?
     }
 
     /// A certificate for the key that was proved in this connection, as a line for a file.

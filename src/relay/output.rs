@@ -26,6 +26,8 @@ pub struct OutputSide<'a> {
 pub enum OutputEnd {
     /// The target closed the channel.
     Closed(Ending),
+    /// The target refused to start the program, or to give it a terminal.
+    NotStarted,
     /// The client is gone.
     ClientGone,
     /// The recording failed.
@@ -40,8 +42,9 @@ impl OutputSide<'_> {
             let relayed = match item {
                 Item::Data(data) => self.relay(None, data.bytes(), passed).await,
                 Item::Extended(data, kind) => self.relay(Some(kind), data.bytes(), passed).await,
+                Item::Message(ChannelMsg::Failure) => return OutputEnd::NotStarted,
                 Item::Message(message) => {
-                    self.message(message, &mut ending).await;
+                    note(message, &mut ending);
                     Ok(())
                 }
             };
@@ -72,31 +75,26 @@ impl OutputSide<'_> {
         };
         sent.map_err(|_| OutputEnd::ClientGone)
     }
+}
 
-    async fn message(&self, message: ChannelMsg, ending: &mut Ending) {
-        match message {
-            ChannelMsg::ExitStatus { exit_status } => *ending = Ending::Status(exit_status),
-            ChannelMsg::ExitSignal {
-                signal_name,
+/// Keeps how the program ended.
+fn note(message: ChannelMsg, ending: &mut Ending) {
+    match message {
+        ChannelMsg::ExitStatus { exit_status } => *ending = Ending::Status(exit_status),
+        ChannelMsg::ExitSignal {
+            signal_name,
+            core_dumped,
+            error_message,
+            ..
+        } => {
+            *ending = Ending::Signal {
+                name: signal_name,
                 core_dumped,
-                error_message,
-                ..
-            } => {
-                *ending = Ending::Signal {
-                    name: signal_name,
-                    core_dumped,
-                    message: error_message,
-                };
-            }
-            // A client that has ended its input closes the channel when it gets EOF, and the library then drops an
-            // exit status that comes later: EOF goes out with the end.
-            ChannelMsg::Eof => {}
-            ChannelMsg::Failure => {
-                let text = "the target refused a request of this session, such as a terminal or a subsystem";
-                self.client.say(super::client::Side::Pipes, text).await;
-            }
-            // The library's enum is open; everything else is answers that need no action.
-            _ => {}
+                message: error_message,
+            };
         }
+        // A client that has ended its input closes the channel when it gets EOF, and the library then drops an exit
+        // status that comes later: EOF goes out with the end. The library's enum is open; the rest needs no action.
+        _ => {}
     }
 }

@@ -344,18 +344,16 @@ impl Reception for Door {
     }
 
     fn admits(&mut self, direct: Option<(&str, u32)>) -> Result<(), ChannelOpenFailure> {
-        let Some(visit) = self.visit() else {
+        if self.visit().is_none() {
             return Err(ChannelOpenFailure::AdministrativelyProhibited);
-        };
+        }
         match (direct, self.asked()) {
             (None, _) => Ok(()),
+            // A target that does not exist is refused inside, where there is a way to say so.
             (Some((host, _)), Ok(Asked::Bastion)) if self.inside.is_none() => {
-                let known = host.to_ascii_lowercase().parse::<TargetName>();
-                let known = known.is_ok_and(|name| visit.services.config().target(&name).is_some());
-                if known {
-                    Ok(())
-                } else {
-                    Err(ChannelOpenFailure::ConnectFailed)
+                match host.to_ascii_lowercase().parse::<TargetName>() {
+                    Ok(_) => Ok(()),
+                    Err(_) => Err(ChannelOpenFailure::ConnectFailed),
                 }
             }
             (Some(_), _) => Err(ChannelOpenFailure::AdministrativelyProhibited),
@@ -374,17 +372,20 @@ impl Reception for Door {
                 tasks.spawn(async move { session_channel(visit, asked, channel, ahead).await });
             }
             Opened::Direct { channel, host, .. } => {
-                let config = self.services.config();
-                let name = host.to_ascii_lowercase().parse::<TargetName>();
-                let Some(target) = name.ok().and_then(|name| config.target(&name).cloned()) else {
+                let Ok(name) = host.to_ascii_lowercase().parse::<TargetName>() else {
                     return;
                 };
-                let predialled = Some(opening::predial(&self.services, &target));
+                let config = self.services.config();
+                let known = config.target(&name);
+                let predialled = known
+                    .filter(|target| opening::may_connect(&visit, target))
+                    .map(|target| opening::predial(&self.services, target));
+                let target = known.map_or(name, |target| target.info.name.clone());
                 let services = Arc::clone(&self.services);
                 let inside = Inside {
                     visit,
                     typed: host,
-                    target: target.info.name,
+                    target,
                     predialled,
                 };
                 tasks.spawn(async move { listener::serve_inside(services, channel, inside).await });

@@ -14,7 +14,7 @@ use super::output::{OutputEnd, OutputSide};
 use super::reception::Visit;
 use super::registry::Entry;
 use super::screen::Screen;
-use super::start::{Start, What};
+use super::start::{PtyRequest, Start, What};
 use crate::accept::ClientChannel;
 use crate::domain::audit::AuditEvent;
 use crate::domain::command::visible;
@@ -23,7 +23,7 @@ use crate::domain::id::{HoldId, SessionId};
 use crate::domain::lifecycle::Attached;
 use crate::domain::recording::{LiveRecording, SessionEnd, SessionSummary};
 use crate::domain::request::ApprovalRequest;
-use crate::domain::target::{Destination, TargetInfo};
+use crate::domain::target::{Destination, EnforcementLayer, TargetInfo};
 use crate::flow::Drain;
 use crate::record::{Opening as RecordOpening, Origin, Outcome, RecordLimit, Recorder};
 
@@ -112,25 +112,22 @@ impl Session<'_> {
     ) -> Ending {
         let services = &self.visit.services;
         let entry = services.registry.enter(self.attached.session());
-        let begun = match self.begin(&start).await {
-            Ok(begun) => begun,
+        let course = match self.begin(&start).await {
+            Ok(course) => course,
             Err(reason) => {
                 let reason = format!("nothing runs: {reason}");
                 self.client.say(self.side, &reason).await;
                 return Ending::Refused(reason);
             }
         };
-        let counts = Counts::default();
-        let held = Mutex::new(Suspended::Nothing);
-        let ending = self
-            .relay(input, start, channel, &begun, entry, &counts, &held)
-            .await;
-        self.finish(&begun, &ending, &counts, &held).await;
+        let ending = self.relay(input, start, channel, &course, entry).await;
+        self.finish(&course, &ending).await;
         ending
     }
 
-    /// Recording, session row and audit record, all of them before anything runs.
-    async fn begin(&self, start: &Start) -> Result<(Recorder, LiveRecording), String> {
+    /// Recording, then session row and audit record, all of them before anything runs. What began and could not go on
+    /// is ended again.
+    async fn begin(&self, start: &Start) -> Result<Course, String> {
         let services = &self.visit.services;
         let config = services.config();
         let now = Timestamp::now();
@@ -146,14 +143,30 @@ impl Session<'_> {
             destination: summary.destination.clone(),
             source: summary.source.clone(),
         };
-        let (recording, row, told) = tokio::join!(
-            Recorder::start(&config.recordings.folder, self.recording(start, now), limit),
+        let recording =
+            Recorder::start(&config.recordings.folder, self.recording(start, now), limit).await;
+        let (recorder, recording) = recording.map_err(|error| error.to_string())?;
+        let (counts, held) = (Counts::default(), Mutex::new(Suspended::Nothing));
+        let course = Course {
+            recorder,
+            recording,
+            counts,
+            held,
+        };
+        let (row, told) = tokio::join!(
             services.store.session_started(&services.node, &summary),
             services.audit.append(event, now),
         );
-        row.map_err(|error| error.to_string())?;
-        told.map_err(|error| error.to_string())?;
-        recording.map_err(|error| error.to_string())
+        let failed = row
+            .map_err(|error| error.to_string())
+            .and(told.map(drop).map_err(|error| error.to_string()));
+        match failed {
+            Ok(()) => Ok(course),
+            Err(reason) => {
+                self.finish(&course, &Ending::Refused(reason.clone())).await;
+                Err(reason)
+            }
+        }
     }
 
     fn summary(&self, start: &Start, now: Timestamp) -> SessionSummary {
@@ -191,21 +204,21 @@ impl Session<'_> {
         }
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the parts of one session, each with its own owner"
-    )]
     async fn relay(
         &self,
         mut input: Drain,
         start: Start,
         channel: crate::target::TargetChannel,
-        begun: &(Recorder, LiveRecording),
-        mut entry: Entry,
-        counts: &Counts,
-        held: &Mutex<Suspended>,
+        course: &Course,
+        entry: Entry,
     ) -> Ending {
-        let (recorder, recording) = begun;
+        let Course {
+            recorder,
+            recording,
+            counts,
+            held,
+        } = course;
+        let start = self.as_inspected(start);
         let (size, closed) = (start.size(), input.end());
         let screen =
             (self.side == Side::Terminal).then(|| Arc::new(Screen::new(size.rows(), size.cols())));
@@ -233,13 +246,8 @@ impl Session<'_> {
                 Err(_) => std::future::pending().await,
             }
         };
-        let messages = async {
-            while let Some(message) = entry.messages.recv().await {
-                self.client.say(self.side, &message).await;
-            }
-            std::future::pending::<()>().await;
-        };
         let end = entry.end.clone();
+        let messages = self.pass_on(entry);
         let ending = tokio::select! {
             end = output => match end {
                 OutputEnd::Closed(Ending::TargetGone) => {
@@ -247,11 +255,20 @@ impl Session<'_> {
                     Ending::TargetGone
                 }
                 OutputEnd::Closed(ending) => ending,
+                OutputEnd::NotStarted => {
+                    let reason = "the target refused to start it, or to give it a terminal";
+                    self.client.say(self.side, reason).await;
+                    Ending::Refused(reason.to_owned())
+                }
                 OutputEnd::ClientGone => Ending::ClientGone,
                 OutputEnd::Recording(error) => Ending::Refused(format!("the recording failed: {error}")),
             },
             end = input_side.run(&mut input, Launch { channel, output: sender, start }) => match end {
                 InputEnd::ClientGone => Ending::ClientGone,
+                InputEnd::ProgramGone => {
+                    self.client.say(self.side, "the target went away before it was started").await;
+                    Ending::TargetGone
+                }
                 InputEnd::Refused(reason) => Ending::Refused(reason),
             },
             error = recorder.failed() => {
@@ -266,14 +283,30 @@ impl Session<'_> {
         ending
     }
 
+    fn as_inspected(&self, mut start: Start) -> Start {
+        let shell = matches!(start.what, What::Shell);
+        if shell && self.target.layers.contains(&EnforcementLayer::Line) {
+            start.pty = start.pty.map(PtyRequest::inspected);
+        }
+        start
+    }
+
+    /// Shows what the node has to say to its sessions.
+    async fn pass_on(&self, mut entry: Entry) {
+        while let Some(message) = entry.messages.recv().await {
+            self.client.say(self.side, &message).await;
+        }
+        std::future::pending().await
+    }
+
     /// What a session leaves behind is told in full, whatever fails of it.
-    async fn finish(
-        &self,
-        begun: &(Recorder, LiveRecording),
-        ending: &Ending,
-        counts: &Counts,
-        held: &Mutex<Suspended>,
-    ) {
+    async fn finish(&self, course: &Course, ending: &Ending) {
+        let Course {
+            recorder,
+            counts,
+            held,
+            ..
+        } = course;
         let services = &self.visit.services;
         let session = self.attached.session();
         let suspended = std::mem::take(&mut *held.lock().unwrap_or_else(PoisonError::into_inner));
@@ -286,7 +319,7 @@ impl Session<'_> {
             | Ending::ClientGone
             | Ending::TargetGone => Outcome::Cut(ending.shown()),
         };
-        let recording = match begun.0.finish(outcome, now).await {
+        let recording = match recorder.finish(outcome, now).await {
             Ok(finished) => Some(finished.sha256),
             Err(error) => {
                 tracing::error!(%session, %error, "the recording could not be finished");
@@ -345,18 +378,21 @@ impl Session<'_> {
         let services = &self.visit.services;
         match services.approvals.withdraw(hold, why).await {
             Ok(resolved) => {
-                let event = AuditEvent::HoldEnded {
-                    hold: hold.clone(),
-                    session: self.attached.session(),
-                    resolution: resolved.resolution().clone(),
-                };
-                if let Err(error) = services.audit.append(event, Timestamp::now()).await {
+                if let Err(error) = services.hold_ended(&resolved).await {
                     tracing::error!(%hold, %error, "the end of a request could not be audited");
                 }
             }
             Err(error) => tracing::error!(%hold, %error, "a request could not be withdrawn"),
         }
     }
+}
+
+/// What a session that runs is kept in.
+struct Course {
+    recorder: Recorder,
+    recording: LiveRecording,
+    counts: Counts,
+    held: Mutex<Suspended>,
 }
 
 #[derive(Default)]

@@ -139,6 +139,40 @@ impl Start {
     }
 }
 
+/// Terminal types that draw a line as the emulated screen expects it; whatever begins with one of them.
+const DRAWING_TERMINALS: [&str; 12] = [
+    "xterm",
+    "screen",
+    "tmux",
+    "rxvt",
+    "linux",
+    "vt2",
+    "alacritty",
+    "foot",
+    "konsole",
+    "gnome",
+    "putty",
+    "wezterm",
+];
+const USUAL_TERMINAL: &str = "xterm";
+/// What a terminal may set of an inspected shell's line discipline: its speed, and that it speaks UTF-8.
+const PASSED_MODES: [Pty; 3] = [Pty::TTY_OP_ISPEED, Pty::TTY_OP_OSPEED, Pty::IUTF8];
+
+impl PtyRequest {
+    /// The terminal as an inspected shell gets it: one whose lines can be read off a screen, with nothing that gives
+    /// keys another meaning.
+    pub fn inspected(mut self) -> Self {
+        if !DRAWING_TERMINALS
+            .iter()
+            .any(|known| self.term.starts_with(known))
+        {
+            USUAL_TERMINAL.clone_into(&mut self.term);
+        }
+        self.modes.retain(|(mode, _)| PASSED_MODES.contains(mode));
+        self
+    }
+}
+
 fn passes(variable: &str) -> bool {
     PASSED_VARIABLES.contains(&variable) || variable.starts_with(PASSED_PREFIX)
 }

@@ -59,7 +59,7 @@ pub async fn play(
     session: SessionId,
 ) -> Result<(), String> {
     let recording = operations.recording(session).await?;
-    let played = perform(recording, client, size, input).await;
+    let played = perform(operations, recording, client, size, input).await;
     if played.is_err() {
         let _ = client.data(Bytes::from_static(LEAVE)).await;
     }
@@ -76,6 +76,7 @@ impl Clock {
 }
 
 async fn perform(
+    operations: &Operations<'_>,
     recording: Recording<File>,
     client: &Client,
     size: TerminalSize,
@@ -108,6 +109,7 @@ async fn perform(
         };
         let commands = tokio::select! {
             () = wait => continue,
+            () = operations.draining() => return Err("the bastion is stopping; connect again".to_owned()),
             item = input.next() => match item {
                 Some(Item::Data(data)) => player_command(data.bytes()),
                 Some(Item::Message(ChannelMsg::WindowChange { col_width, row_height, .. })) => {
@@ -167,7 +169,10 @@ async fn choose(
         .map_err(failed)?;
     let mut typed = String::new();
     loop {
-        let item = input.next().await;
+        let item = tokio::select! {
+            item = input.next() => item,
+            () = operations.draining() => return Err("the bastion is stopping; connect again".to_owned()),
+        };
         let Some(Item::Data(data)) = item else {
             match item {
                 None => return Ok(None),

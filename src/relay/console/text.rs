@@ -233,7 +233,7 @@ pub(super) fn home(
         let _ = write!(out, "\n{title}\n{indented}");
     };
     section("Targets", &targets(mine));
-    section("Your sessions", &sessions(running));
+    section("Your running sessions", &sessions(running));
     section("Requests", &requests(waiting));
     section(
         "Commands",

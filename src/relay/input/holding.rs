@@ -1,7 +1,10 @@
 //! A command that waits for people: how it is suspended, what its user is told, and what its end means for the gate.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use jiff::Timestamp;
+use tokio::sync::oneshot;
 
 use super::{InputEnd, Running, Suspended, broken, failed};
 use crate::approval::ApprovalError;
@@ -11,13 +14,15 @@ use crate::domain::command::{Command, Layer, Reading};
 use crate::domain::gate::{Event, Gate};
 use crate::domain::hold::{Hold, Resolution, Resolved};
 use crate::domain::id::HoldId;
-use crate::domain::request::ApprovalRequest;
+use crate::domain::request::ApprovalDraft;
 use crate::domain::verdict::Verdict;
 use crate::relay::client;
 use crate::relay::decision::Asker;
 
 /// Lines of the requester's screen that an approver sees.
 const SCREEN_LINES: usize = 12;
+/// Requests of one person that may wait at a time.
+const HOLDS_A_PERSON: usize = 20;
 
 impl Running<'_, '_> {
     pub(super) async fn hold(
@@ -29,28 +34,24 @@ impl Running<'_, '_> {
     ) -> Result<Event, InputEnd> {
         let side = self.side;
         let services = &side.visit.services;
+        self.check_share().await?;
         let screen = side
             .screen
             .as_ref()
             .map(|screen| screen.lines(SCREEN_LINES))
             .unwrap_or_default();
-        let request = |hold| ApprovalRequest {
-            hold,
+        let request = ApprovalDraft {
             requester: side.visit.identified.identity().principal().clone(),
             key: side.visit.identified.identity().key().clone(),
             source: side.visit.source,
             target: side.target.clone(),
             action,
-            command: command.clone(),
-            reading: reading.clone(),
-            screen: screen.clone(),
+            command,
+            reading,
+            screen,
         };
         side.note(Suspended::Opening);
-        let hold = services
-            .approvals
-            .open(request, requirements, Timestamp::now())
-            .await
-            .map_err(failed)?;
+        let hold = self.open(request, requirements).await?;
         side.note(Suspended::Waiting(hold.request().hold.clone()));
         let event = AuditEvent::Held {
             hold: hold.request().hold.clone(),
@@ -71,6 +72,68 @@ impl Running<'_, '_> {
             .map_err(broken)?;
         self.tell(&notice).await?;
         Ok(Event::Held(hold.request().hold.clone()))
+    }
+
+    /// One person cannot fill the approvers' list.
+    async fn check_share(&self) -> Result<(), InputEnd> {
+        let side = self.side;
+        let me = &side.visit.identified.identity().principal().subject;
+        let waiting = side
+            .visit
+            .services
+            .approvals
+            .waiting()
+            .await
+            .map_err(failed)?;
+        let mine = waiting
+            .iter()
+            .filter(|hold| hold.request().requester.subject == *me)
+            .count();
+        if mine < HOLDS_A_PERSON {
+            return Ok(());
+        }
+        let reason = format!(
+            "{mine} requests of yours wait already: wait for them, or withdraw some with Ctrl-C"
+        );
+        let _ = self.tell(&reason).await;
+        Err(InputEnd::Refused(reason))
+    }
+
+    /// Opens a hold in a task of its own, so that a session that ends meanwhile cannot leave one behind: what nobody
+    /// takes over is withdrawn.
+    async fn open(
+        &self,
+        draft: ApprovalDraft,
+        requirements: &Requirements,
+    ) -> Result<Hold, InputEnd> {
+        let services = Arc::clone(&self.side.visit.services);
+        let requirements = requirements.clone();
+        let (sender, opened) = oneshot::channel();
+        let tasks = services.tasks.clone();
+        tasks.spawn(async move {
+            let request = |hold| draft.clone().named(hold);
+            let opened = services
+                .approvals
+                .open(request, &requirements, Timestamp::now())
+                .await;
+            if let Err(Ok(left)) = sender.send(opened) {
+                let id = &left.request().hold;
+                match services.approvals.withdraw(id, "the session ended").await {
+                    Ok(resolved) => {
+                        if let Err(error) = services.hold_ended(&resolved).await {
+                            tracing::error!(%error, "the end of a request could not be audited");
+                        }
+                    }
+                    Err(error) => {
+                        tracing::error!(hold = %id, %error, "a request could not be withdrawn")
+                    }
+                }
+            }
+        });
+        match opened.await {
+            Ok(opened) => opened.map_err(failed),
+            Err(_) => Err(failed("the bastion is stopping")),
+        }
     }
 
     fn held_notice(&self, hold: &Hold) -> String {
@@ -114,18 +177,12 @@ impl Running<'_, '_> {
         let side = self.side;
         let resolved = resolved.map_err(failed)?;
         let hold = resolved.hold().request().hold.clone();
-        side.note(Suspended::Nothing);
-        let event = AuditEvent::HoldEnded {
-            hold: hold.clone(),
-            session: side.session(),
-            resolution: resolved.resolution().clone(),
-        };
         side.visit
             .services
-            .audit
-            .append(event, Timestamp::now())
+            .hold_ended(&resolved)
             .await
             .map_err(failed)?;
+        side.note(Suspended::Nothing);
         let marker = format!("{hold} {}", resolved.resolution().word());
         side.recorder
             .marker(&marker, Timestamp::now())
@@ -178,9 +235,8 @@ impl Running<'_, '_> {
         };
         let reading = &resolved.hold().request().reading;
         let asker = Asker::new(side.visit, side.target, &side.destination.login);
-        if let (_, Verdict::Deny(denial)) = asker.decide(&command, reading) {
-            self.refuse(format!("{approved}, but policy refuses it now: {denial}"))
-                .await;
+        if let Some(why) = stricter_now(&asker.decide(&command, reading).1, resolved) {
+            self.refuse(format!("{approved}, but {why}")).await;
             return Ok(Event::Denied);
         }
         if let (Layer::Line, Some(screen)) = (command.layer, &side.screen)
@@ -194,6 +250,17 @@ impl Running<'_, '_> {
         }
         match resolved.clear(command) {
             Ok(clearance) => {
+                let event = AuditEvent::Released {
+                    hold: resolved.hold().request().hold.clone(),
+                    session: side.session(),
+                    digest: resolved.hold().digest().clone(),
+                };
+                side.visit
+                    .services
+                    .audit
+                    .append(event, Timestamp::now())
+                    .await
+                    .map_err(failed)?;
                 self.tell(approved).await?;
                 Ok(Event::Cleared(clearance))
             }
@@ -214,19 +281,22 @@ impl Running<'_, '_> {
             .withdraw(hold, "the requester pressed Ctrl-C")
             .await
             .map_err(failed)?;
-        side.note(Suspended::Nothing);
-        let event = AuditEvent::HoldEnded {
-            hold: hold.clone(),
-            session: side.session(),
-            resolution: resolved.resolution().clone(),
-        };
         side.visit
             .services
-            .audit
-            .append(event, Timestamp::now())
+            .hold_ended(&resolved)
             .await
             .map_err(failed)?;
-        self.refuse(format!("request {hold} was withdrawn")).await;
+        side.note(Suspended::Nothing);
+        let reason = match resolved.resolution() {
+            Resolution::Withdrawn { .. } => format!("request {hold} was withdrawn"),
+            Resolution::Approved { .. } | Resolution::Refused { .. } | Resolution::Expired => {
+                format!(
+                    "request {hold} was {} meanwhile; it does not run, because you pressed Ctrl-C",
+                    resolved.resolution().word()
+                )
+            }
+        };
+        self.refuse(reason).await;
         Ok(())
     }
 
@@ -250,6 +320,19 @@ impl Running<'_, '_> {
             .map_err(broken)?;
         side.client.show(side.side, shown).await;
         Ok(())
+    }
+}
+
+/// What policy asks now beyond what the approvers gave, where it does.
+fn stricter_now(verdict: &Verdict, resolved: &Resolved) -> Option<String> {
+    match verdict {
+        Verdict::Allow(_) => None,
+        Verdict::Hold(requirements) => {
+            let given = resolved.hold().approvals().len();
+            let asked = usize::from(requirements.approvals.get());
+            (asked > given).then(|| format!("policy asks for {asked} approvals now; ask anew"))
+        }
+        Verdict::Deny(denial) => Some(format!("policy refuses it now: {denial}")),
     }
 }
 
