@@ -220,3 +220,45 @@ fn each_line_of_a_script_on_standard_input_is_held() {
     assert_eq!(output.code(), 254, "{output}");
     assert!(!second.exists());
 }
+
+#[test]
+fn keys_that_run_a_line_without_enter_are_withheld() {
+    // Readline: insert-comment with an argument takes the `#` off and runs the line; shell-expand-line runs a
+    // substitution; a keyboard macro replays an Enter that was cleared before.
+    let ways: [(&str, &[&str]); 3] = [
+        ("#", &["Escape", "1", "Escape", "#"]),
+        ("$( )", &["Escape", "C-e"]),
+        ("", &["C-x", "e"]),
+    ];
+    for (around, keys) in ways {
+        let shell = Shell::open();
+        let file = shell.file("mark");
+        let command = format!("touch {}", file.display());
+        let line = match around {
+            "$( )" => format!("$({command})"),
+            before => format!("{before}{command}"),
+        };
+        shell.terminal.type_text(&line);
+        shell.terminal.wait_for(&line);
+        shell.terminal.press(keys);
+        let id = shell.wait_for_hold(1);
+        assert!(!file.exists(), "{line}");
+        shell.answer("refuse", &id);
+        shell.terminal.wait_for("refused by");
+        assert!(!file.exists(), "{line}");
+    }
+}
+
+#[test]
+fn a_terminal_that_cannot_draw_a_line_is_not_believed_to_be_one() {
+    let world = World::start();
+    let alice = world.person("alice");
+    let ssh = ["-o", "SetEnv=TERM=dumb", "-t", "db1"];
+    let terminal = alice.terminal(120, 40, &ssh);
+    terminal.wait_for(PROMPT);
+    terminal.enter("cd / && echo $TERM");
+    let screen = terminal.wait_until("an answer", |screen| {
+        screen.contains(HELD) || screen.contains("\nxterm")
+    });
+    assert!(!screen.contains("\ndumb"), "{screen}");
+}

@@ -23,6 +23,8 @@ mod certificates;
 
 mod hosts;
 
+mod ending;
+
 mod holds;
 
 mod line;

@@ -149,6 +149,20 @@ host_keys = [\"{key}\"]\n"
         self.server = Some(server);
     }
 
+    /// Serves, with no file of its own longer than so many KiB; a write beyond fails, as on a full disk.
+    pub(crate) fn serve_with_file_limit(&mut self, kibibytes: u64) {
+        let program = self.program(&["serve"]);
+        let mut shell = Command::new("bash");
+        let limited = format!("trap '' XFSZ; ulimit -f {kibibytes}; exec \"$@\"");
+        shell
+            .args(["-c", &limited, "bash"])
+            .arg(program.get_program())
+            .args(program.get_args());
+        let mut server = Running::start(&mut shell);
+        server.wait_for_stdout("ready ");
+        self.server = Some(server);
+    }
+
     /// A command of the program with this bastion's configuration, to its end.
     pub(crate) fn command(&self, words: &[&str]) -> Output {
         run(&mut self.program(words))
