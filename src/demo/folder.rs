@@ -19,8 +19,9 @@ pub(super) const TARGETS: [(&str, &str); 2] = [("db1.prod", "prod"), ("web1.stag
 /// Shown wherever the demo is met.
 pub(super) const NOTICE: &str = "Demonstration: this identity provider and these targets are for trying things out; anyone can sign in as anyone";
 
-/// Stands in a folder that the demo made, and lets it be used again.
-const MARK: &str = "countersign.toml";
+/// Its configuration: its first line says that the demo made the folder, and lets it be used again.
+const CONFIG: &str = "countersign.toml";
+const MARK: &str = "# Written by `countersign demo` at each start.\n";
 
 const POLICIES: [(&str, &str); 6] = [
     (
@@ -79,32 +80,25 @@ impl Folder {
                 .prefix("countersign-demo-")
                 .tempdir()?;
             fs::set_permissions(temporary.path(), fs::Permissions::from_mode(0o700))?;
+            plain(temporary.path())?;
             return Ok(Self {
                 path: temporary.path().to_owned(),
                 _temporary: Some(temporary),
             });
         };
+        plain(&std::path::absolute(named)?)?;
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(named)?;
         let path = named.canonicalize()?;
-        let foreign = !path.join(MARK).exists() && fs::read_dir(&path)?.next().is_some();
-        if foreign {
+        plain(&path)?;
+        if fs::read_dir(&path)?.next().is_some() && !made_by_the_demo(&path)? {
             let text = format!(
                 "`{}` holds something else: name an empty or a new folder",
                 path.display()
             );
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
-        }
-        if path
-            .to_str()
-            .is_none_or(|text| text.contains(['"', '\\', ':', '\n']))
-        {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "the folder's name holds a character that cannot be quoted",
-            ));
         }
         Ok(Self {
             path,
@@ -117,7 +111,7 @@ impl Folder {
     }
 
     pub(super) fn config(&self) -> PathBuf {
-        self.path.join(MARK)
+        self.path.join(CONFIG)
     }
 
     /// The home of a target's login.
@@ -182,9 +176,33 @@ impl Folder {
     }
 }
 
+fn made_by_the_demo(folder: &Path) -> io::Result<bool> {
+    match fs::read(folder.join(CONFIG)) {
+        Ok(config) => Ok(config.starts_with(MARK.as_bytes())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The name stands unquoted in commands that are typed, and in those that `ssh` makes for a jump: it must mean
+/// nothing else there.
+fn plain(folder: &Path) -> io::Result<()> {
+    let means_itself = |c: char| c.is_alphanumeric() || "/._-+=@,".contains(c);
+    match folder.to_str() {
+        Some(text) if text.chars().all(means_itself) => Ok(()),
+        Some(_) | None => {
+            let text = format!(
+                "the folder's name `{}` holds a character that a shell does not take as it is",
+                folder.display()
+            );
+            Err(io::Error::new(io::ErrorKind::InvalidInput, text))
+        }
+    }
+}
+
 fn config_text(at: &Addresses, hosts: &[DemoHost]) -> io::Result<String> {
     let mut text = format!(
-        "# Written by `countersign demo` at each start.\n\
+        "{MARK}\
          [node]\nname = \"demo\"\ndata = \"data\"\ndrain = \"1s\"\n\n\
          [ssh]\nlisten = [\"127.0.0.1:{ssh}\"]\npublic_host = \"bastion\"\npublic_port = {ssh}\nbanner = \"{NOTICE}\"\n\n\
          [web]\nlisten = \"127.0.0.1:{web}\"\npublic_url = \"http://127.0.0.1:{web}\"\ntls = \"loopback\"\n\n\
