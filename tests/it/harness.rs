@@ -26,7 +26,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 pub(crate) use bastion::Options;
-pub(crate) use browser::Browser;
+pub(crate) use browser::{Browser, Tab};
 pub(crate) use idp::Idp;
 pub(crate) use person::Person;
 pub(crate) use process::{Output, Running, run};

@@ -42,3 +42,5 @@ mod postgres;
 mod config;
 
 mod drain;
+
+mod demo;

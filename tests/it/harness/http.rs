@@ -72,4 +72,10 @@ impl Reply {
         let mut headers = self.headers.iter();
         headers.find_map(|(found, value)| (found == name).then_some(value.as_str()))
     }
+
+    /// Where it sends the browser on to.
+    pub(crate) fn location(&self) -> &str {
+        let location = self.header("location");
+        location.unwrap_or_else(|| panic!("no redirect: {self:?}"))
+    }
 }
