@@ -25,7 +25,9 @@ use crate::domain::recording::{LiveRecording, SessionEnd, SessionSummary};
 use crate::domain::request::ApprovalRequest;
 use crate::domain::target::{Destination, EnforcementLayer, TargetInfo};
 use crate::flow::Drain;
-use crate::record::{Opening as RecordOpening, Origin, Outcome, RecordLimit, Recorder};
+use crate::record::{
+    Opening as RecordOpening, Origin, Outcome, RecordError, RecordLimit, Recorder,
+};
 
 /// Runs one session on a channel, from the client's first request to the channel's end.
 pub async fn run(
@@ -261,7 +263,7 @@ impl Session<'_> {
                     Ending::Refused(reason.to_owned())
                 }
                 OutputEnd::ClientGone => Ending::ClientGone,
-                OutputEnd::Recording(error) => Ending::Refused(format!("the recording failed: {error}")),
+                OutputEnd::Recording(error) => self.recording_failed(&error).await,
             },
             end = input_side.run(&mut input, Launch { channel, output: sender, start }) => match end {
                 InputEnd::ClientGone => Ending::ClientGone,
@@ -271,16 +273,18 @@ impl Session<'_> {
                 }
                 InputEnd::Refused(reason) => Ending::Refused(reason),
             },
-            error = recorder.failed() => {
-                let reason = format!("nothing more runs: the recording failed: {error}");
-                self.client.say(self.side, &reason).await;
-                Ending::Refused(reason)
-            }
+            error = recorder.failed() => self.recording_failed(&error).await,
             () = closed.wait() => Ending::ClientGone,
             () = end.cancelled() => Ending::Refused("ended by the bastion".to_owned()),
             () = messages => Ending::TargetGone,
         };
         ending
+    }
+
+    async fn recording_failed(&self, error: &RecordError) -> Ending {
+        let reason = format!("nothing more runs: the recording failed: {error}");
+        self.client.say(self.side, &reason).await;
+        Ending::Refused(reason)
     }
 
     fn as_inspected(&self, mut start: Start) -> Start {

@@ -1,6 +1,7 @@
 //! The main job with PostgreSQL as the store.
 
 use crate::harness::person::wait_until_held;
+use crate::harness::sshd::PROMPT;
 use crate::harness::{Options, World};
 
 #[path = "../../src/store/tests/postgres_server.rs"]
@@ -38,4 +39,23 @@ fn a_command_is_held_approved_recorded_and_audited_on_postgresql() {
         "the database's password is not logged"
     );
     assert!(!world.bastion.dir().join("data/countersign.db").exists());
+}
+
+#[test]
+fn nothing_more_runs_when_the_audit_cannot_be_written() {
+    let server = server::PostgresServer::start();
+    let store = Some(server.database("countersign"));
+    let world = World::with(Options {
+        store,
+        ..Options::default()
+    });
+    let alice = world.person("alice");
+    let terminal = alice.terminal(120, 40, &["-t", "web1"]);
+    terminal.wait_for(PROMPT);
+    drop(server);
+    let file = world.sshd.home().join("mark");
+    terminal.enter(&format!("touch {}", file.display()));
+    terminal.wait_for("nothing more runs");
+    terminal.wait_for("closed");
+    assert!(!file.exists());
 }
