@@ -74,8 +74,10 @@ pub enum InputEnd {
     ClientGone,
     /// The program takes no more input.
     ProgramGone,
-    /// The command may not run, or something that must work failed; the reason is for people.
+    /// The command may not run; the reason was told.
     Refused(String),
+    /// Something that must work failed: the reason is yet to be told.
+    Failed(String),
 }
 
 struct Running<'a, 'b> {
@@ -427,11 +429,11 @@ impl Running<'_, '_> {
 }
 
 fn failed(error: impl std::fmt::Display) -> InputEnd {
-    InputEnd::Refused(format!("nothing more runs: {error}"))
+    InputEnd::Failed(format!("nothing more runs: {error}"))
 }
 
 fn broken(error: crate::record::RecordError) -> InputEnd {
-    InputEnd::Refused(format!("nothing more runs: the recording failed: {error}"))
+    InputEnd::Failed(format!("nothing more runs: the recording failed: {error}"))
 }
 
 impl From<ProgramGone> for InputEnd {

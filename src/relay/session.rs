@@ -272,6 +272,10 @@ impl Session<'_> {
                     Ending::TargetGone
                 }
                 InputEnd::Refused(reason) => Ending::Refused(reason),
+                InputEnd::Failed(reason) => {
+                    self.client.say(self.side, &reason).await;
+                    Ending::Refused(reason)
+                }
             },
             error = recorder.failed() => self.recording_failed(&error).await,
             () = closed.wait() => Ending::ClientGone,
