@@ -28,6 +28,7 @@
 //! * [`algorithms`], [`certificate`], [`flow`] are SSH between the library and us: what is offered, what a certificate
 //!   must be, and how a stalled peer costs bounded memory and nobody else's time.
 //! * [`accept`] turns the library's callbacks into questions; [`target`] dials and verifies host keys.
+//! * [`emulator`] is the terminal that output of others is fed to, at a bounded cost, for [`inspect`] and for replays.
 //! * [`identity`] is OpenID Connect, [`authority`] the only code near private keys, [`inspect`] reads commands,
 //!   [`policy`] asks Cedar, [`approval`] keeps holds, [`record`] writes and plays asciicast v3, [`audit`] keeps the
 //!   chain, [`dashboard`] is the approver's screen.
@@ -64,6 +65,8 @@ pub mod identity;
 pub mod authority;
 
 pub mod target;
+
+pub mod emulator;
 
 pub mod inspect;
 

@@ -7,18 +7,17 @@
 //! only goes forward will do.
 
 use std::io::{Read, Seek};
+use std::num::NonZeroU16;
 use std::time::Duration;
 
+use crate::emulator::Emulator;
 use crate::record::asciicast::decode::DecodeError;
 use crate::record::asciicast::{EventKind, TerminalSize};
 use crate::record::recording::{Marker, Recording, Survey, Timeline};
-use crate::record::replay::emulator::Emulator;
 use crate::record::replay::paint::Painter;
 use crate::record::replay::status::{Progress, Status};
 
 pub use crate::record::replay::keys::player_command;
-
-mod emulator;
 
 mod keys;
 
@@ -164,7 +163,7 @@ impl<S: Read + Seek> Player<S> {
     ) -> Result<Self, DecodeError> {
         let survey = recording.survey(options.idle)?;
         Ok(Self {
-            emulator: Emulator::new(recording.header().size),
+            emulator: blank(recording.header().size),
             recording,
             survey,
             options,
@@ -301,7 +300,7 @@ impl<S: Read + Seek> Player<S> {
     fn apply(&mut self, at: Duration, kind: EventKind, room: usize) -> usize {
         match kind {
             EventKind::Output(mut text) => {
-                let fed = self.emulator.feed(&text, room);
+                let fed = self.emulator.feed(text.as_bytes(), room);
                 let (cost, left) = (fed.cost, fed.rest.len());
                 if left > 0 {
                     let kind = EventKind::Output(text.split_off(text.len() - left));
@@ -310,8 +309,8 @@ impl<S: Read + Seek> Player<S> {
                 cost
             }
             EventKind::Resize(size) => {
-                self.emulator.resize(size);
-                usize::from(size.cols()) * usize::from(size.rows())
+                let (rows, cols) = dimensions(size);
+                self.emulator.resize(rows, cols)
             }
             EventKind::Marker(_) | EventKind::Exit(_) | EventKind::Other(_) => 0,
         }
@@ -336,7 +335,7 @@ impl<S: Read + Seek> Player<S> {
         self.position = to.min(self.survey.played);
         if self.position < self.fed {
             self.recording.rewind()?;
-            self.emulator = Emulator::new(self.recording.header().size);
+            self.emulator = blank(self.recording.header().size);
             self.timeline = Timeline::new(self.options.idle);
             self.upcoming = Upcoming::Unread;
             self.fed = Duration::ZERO;
@@ -405,6 +404,17 @@ impl<S: Read + Seek> Player<S> {
         let fits = recorded.cols() <= view.cols() && recorded.rows() < view.rows();
         (!fits).then_some(recorded)
     }
+}
+
+/// A terminal of the recording's, on which nothing stands.
+fn blank(size: TerminalSize) -> Emulator {
+    let (rows, cols) = dimensions(size);
+    Emulator::new(rows, cols, ())
+}
+
+fn dimensions(size: TerminalSize) -> (NonZeroU16, NonZeroU16) {
+    let positive = |length| NonZeroU16::new(length).unwrap_or(NonZeroU16::MIN);
+    (positive(size.rows()), positive(size.cols()))
 }
 
 fn scaled(time: Duration, factor: f64) -> Duration {
