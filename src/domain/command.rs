@@ -84,13 +84,13 @@ impl Command {
         CommandDigest(hex::encode(context.finish()))
     }
 
-    /// The command for a screen: control characters shown as `^X` or `\xNN`, so that nothing can hide or move the cursor.
+    /// The command for a screen, with everything spelled out that could hide or move the cursor.
     pub fn shown(&self) -> String {
         visible(&self.bytes)
     }
 }
 
-/// Bytes as text that is safe on any terminal: control and bidirectional characters are spelled out.
+/// Bytes as text that is safe on any terminal: what does not show as itself is spelled out.
 pub fn visible(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
@@ -100,14 +100,8 @@ pub fn visible(bytes: &[u8]) -> String {
                     text.push('^');
                     text.push(char::from(c as u8 + 64));
                 }
-                '\u{7f}'..='\u{9f}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{feff}' => {
-                    text.extend(c.escape_unicode());
-                }
-                plain => text.push(plain),
+                c if shows_as_itself(c) => text.push(c),
+                hidden => text.extend(hidden.escape_unicode()),
             }
         }
         for byte in chunk.invalid() {
@@ -115,6 +109,28 @@ pub fn visible(bytes: &[u8]) -> String {
         }
     }
     text
+}
+
+/// Whether a reader sees a character as what it is: none that steers a terminal or changes the order of text, and
+/// none that is invisible or looks like the space that parts words and is another. Combining marks do show.
+pub fn shows_as_itself(c: char) -> bool {
+    let hidden = matches!(c,
+        // Soft hyphen, grapheme joiner, Arabic letter mark.
+        '\u{ad}' | '\u{34f}' | '\u{61c}'
+        // Fillers of Hangul, vowels of Khmer that are not drawn, the empty Braille pattern.
+        | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' | '\u{17b4}' | '\u{17b5}' | '\u{2800}'
+        // Variation selectors.
+        | '\u{180b}'..='\u{180f}' | '\u{fe00}'..='\u{fe0f}'
+        // Zero width, joiners, marks and controls of direction.
+        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+        // Interlinear annotation, and what is reserved before it.
+        | '\u{fff0}'..='\u{fffb}'
+        // Format controls of hieroglyphs, shorthand and music.
+        | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+        // Tags, further variation selectors, and what is reserved about them.
+        | '\u{e0000}'..='\u{e0fff}'
+    );
+    !hidden && !c.is_control() && (c == ' ' || !c.is_whitespace())
 }
 
 /// SHA-256 of a command with its place, in hexadecimal.
@@ -226,5 +242,20 @@ mod tests {
         let sneaky = "ls\u{1b}[2K\rrm -rf /\u{202e}\u{7f}".as_bytes();
         assert_eq!(visible(sneaky), "ls^[[2K^Mrm -rf /\\u{202e}\\u{7f}");
         assert_eq!(visible(b"\xff\xfeok"), "\\xff\\xfeok");
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_spelled_out() {
+        let hidden = "\u{7f} \u{80} \u{85} \u{9f} \u{a0} \u{ad} \u{34f} \u{61c} \u{115f} \u{1160} \u{1680} \u{17b4} \u{180e} \
+                      \u{2003} \u{200b} \u{200d} \u{2028} \u{2029} \u{202e} \u{202f} \u{205f} \u{2060} \u{2066} \u{206f} \
+                      \u{2800} \u{3000} \u{3164} \u{fe00} \u{fe0f} \u{feff} \u{ffa0} \u{fff9} \u{fffb} \u{1343f} \u{1bca3} \
+                      \u{1d173} \u{e0000} \u{e0001} \u{e0041} \u{e007f} \u{e0100} \u{e01ef}";
+        for c in hidden.split(' ') {
+            let spelled = visible(c.as_bytes());
+            assert_eq!(spelled, c.escape_unicode().to_string());
+            assert_eq!(visible(spelled.as_bytes()), spelled);
+        }
+        let plain = "ls -l ~/é e\u{301} 漢字 한글 हिन्दी עברית العربية 🦀 ─│ …\u{fffd}\u{e000}";
+        assert_eq!(visible(plain.as_bytes()), plain);
     }
 }

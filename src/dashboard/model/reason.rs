@@ -1,6 +1,6 @@
 //! The one line in which an approver writes why.
 
-use crate::domain::command::visible;
+use crate::domain::command::shows_as_itself;
 use crate::domain::hold::REASON_CHARS;
 
 /// A line of text with a cursor. It holds only characters that are what they look like, and at most [`REASON_CHARS`].
@@ -35,18 +35,15 @@ impl ReasonLine {
 
     /// Writes a character at the cursor, when it is one to see and there is room.
     pub fn insert(&mut self, c: char) {
-        let mut bytes = [0; 4];
-        let spelled = visible(c.encode_utf8(&mut bytes).as_bytes());
-        if self.length() < REASON_CHARS && spelled.chars().eq([c]) {
+        if self.length() < REASON_CHARS && shows_as_itself(c) {
             self.before.push(c);
         }
     }
 
-    /// Writes a pasted text at the cursor; line ends become spaces.
+    /// Writes a pasted text at the cursor; line ends and other white space become spaces.
     pub fn paste(&mut self, text: &str) {
         for c in text.trim_end().chars().take(REASON_CHARS) {
-            let blank = matches!(c, '\n' | '\r' | '\t');
-            self.insert(if blank { ' ' } else { c });
+            self.insert(if c.is_whitespace() { ' ' } else { c });
         }
     }
 
@@ -132,8 +129,8 @@ mod tests {
 
     #[test]
     fn nothing_that_hides_or_moves_gets_in() {
-        let line = line("a\u{1b}[2J\rb\u{202e}\nc\u{200b}");
-        assert_eq!(line.text(), "a[2J b c");
+        let line = line("a\u{1b}[2J\rb\u{202e}\nc\u{200b}\u{a0}d\u{e0041}");
+        assert_eq!(line.text(), "a[2J b c d");
     }
 
     #[test]

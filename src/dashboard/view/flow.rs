@@ -7,7 +7,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthChar;
 
-use crate::domain::command::{Command, Reading, visible};
+use crate::domain::command::{Command, Reading, shows_as_itself, visible};
 
 use super::theme;
 
@@ -28,17 +28,16 @@ enum Shown {
 
 impl Cell {
     fn of(c: char, style: Style) -> Self {
-        let mut bytes = [0; 4];
-        let text = visible(c.encode_utf8(&mut bytes).as_bytes());
         let (shown, style) = if c == '\n' {
-            (Shown::Spelled(text), theme::line_end())
-        } else if !text.chars().eq([c]) {
-            (Shown::Spelled(text), theme::spelled())
-        } else if c.width().unwrap_or(0) == 0 {
-            let spelled = c.escape_unicode().to_string();
-            (Shown::Spelled(spelled), theme::spelled())
-        } else {
+            (Shown::Spelled(visible(b"\n")), theme::line_end())
+        } else if shows_as_itself(c) && c.width().unwrap_or(0) > 0 {
             (Shown::Plain(c), style)
+        } else {
+            let spelled = match u8::try_from(c) {
+                Ok(byte) if c.is_ascii() => visible(&[byte]),
+                Ok(_) | Err(_) => c.escape_unicode().to_string(),
+            };
+            (Shown::Spelled(spelled), theme::spelled())
         };
         Self {
             shown,
