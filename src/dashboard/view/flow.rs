@@ -134,7 +134,7 @@ fn wrapped(cells: impl IntoIterator<Item = Cell>, width: u16) -> Vec<Line<'stati
     let mut line: Vec<Cell> = Vec::new();
     let mut used = 0;
     for cell in cells {
-        if used + cell.width() > room && !line.is_empty() {
+        while used + cell.width() > room && !line.is_empty() {
             let rest = overhang(&mut line);
             lines.push(joined(&line));
             line = rest;

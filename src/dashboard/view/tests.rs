@@ -299,6 +299,15 @@ fn a_command_can_be_scrolled_to_its_very_last_line() {
     assert!(!screen.contains("more line"));
 }
 
+#[test]
+fn a_long_word_taken_off_a_full_line_leaves_room_for_what_follows() {
+    let text = "0A0 !\u{301}a\u{301}!\u{301}\u{301}".to_owned();
+    let lines = flow::lines(&[(text, theme::plain())], 28);
+    let shown: Vec<String> = lines.iter().map(Line::to_string).collect();
+    let word = r"!\u{301}a\u{301}!\u{301}";
+    assert_eq!(shown, ["0A0 ", word, r"\u{301}"]);
+}
+
 proptest::proptest! {
     #[test]
     fn wrapping_loses_no_character(text in "[ -~é日\\n\u{301}]{0,300}", width in 20u16..60) {
