@@ -176,7 +176,7 @@ impl Reading {
         !self.unknowns.is_empty()
     }
 
-    /// Names of the programs it reaches, without their folders, each once.
+    /// Names of the programs it reaches, each once, as [`SimpleCommand::program`] has them.
     pub fn programs(&self) -> BTreeSet<String> {
         self.commands.iter().map(|c| c.program.clone()).collect()
     }
@@ -185,7 +185,8 @@ impl Reading {
 /// One program that a command reaches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SimpleCommand {
-    /// The program's name without its folder.
+    /// The program's name, without its folder when that is one of the system's. Another keeps its path: an allowlist
+    /// that names `ls` must not be fooled by `/tmp/ls`.
     pub program: String,
     /// All words as they would be passed, the program first.
     pub words: Vec<String>,
