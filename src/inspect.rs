@@ -6,6 +6,8 @@
 
 mod escape;
 
+mod glimpse;
+
 pub mod line;
 
 mod options;
@@ -24,14 +26,37 @@ mod word;
 
 use std::collections::BTreeSet;
 
-use crate::domain::command::{Reading, visible};
+use crate::domain::command::{Reading, Unknown, visible};
 
 /// Reads the command text of an exec request, as the login shell of the target would.
 pub fn exec(bytes: &[u8]) -> Reading {
-    match std::str::from_utf8(bytes) {
+    let mut reading = match std::str::from_utf8(bytes) {
         Ok(text) => unwrap::read(text),
         Err(_) => Reading::opaque("bytes that are not text"),
+    };
+    if reading.is_opaque() {
+        reading
+            .elevation
+            .extend(glimpse::elevation(&String::from_utf8_lossy(bytes)));
     }
+    reading
+}
+
+/// Reads a text that may not be all that runs, or may mean something else where it stands: what can be read of it, the
+/// tools of elevation that it names anywhere, and the doubt.
+pub fn doubtful(bytes: &[u8], why: &str) -> Reading {
+    let mut reading = exec(bytes);
+    let doubt = Unknown {
+        reason: why.to_owned(),
+        span: None,
+    };
+    if !reading.unknowns.contains(&doubt) {
+        reading.unknowns.push(doubt);
+    }
+    reading
+        .elevation
+        .extend(glimpse::elevation(&String::from_utf8_lossy(bytes)));
+    reading
 }
 
 /// A reading in one line for people: `programs: systemctl; elevation: sudo; could not read: …`.

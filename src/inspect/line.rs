@@ -3,21 +3,33 @@
 //! It owns the screen and a model of what was typed. Invariant: a line is understood only when the screen and the
 //! model agree on it, or, after editing keys, when it stands whole behind a prompt that has not changed; everything
 //! else is opaque. What is not echoed is never in [`Line::bytes`]: it may be a secret. The screen cannot switch
-//! inspection off. It withholds nothing: the gate does.
+//! inspection off, and a doubt never hides what can be read: it is added to it. It withholds nothing: the gate does.
+
+mod earlier;
+
+mod prompts;
 
 mod typing;
 
-use crate::domain::command::{PARSED_BYTES, Reading, visible};
+use crate::domain::command::{Reading, Unknown, visible};
 use crate::domain::keystroke::INTERRUPT;
 
 use super::screen::{Place, Screen};
-use super::{exec, shell};
+use super::{doubtful, exec, glimpse};
+use earlier::Earlier;
+use prompts::Prompts;
 use typing::Typing;
 
 /// What stands for a line that was typed but not shown.
 const NOT_ECHOED: &str = "(input that is not echoed)";
-/// Readline's operate-and-get-next, which fills the next line by itself.
-const OPERATE: u8 = 0x0f;
+/// The keys that submit a line as it stands, and do nothing else.
+const ENTER: [&[u8]; 2] = [b"\r", b"\n"];
+/// Ctrl-D: ends the input on an empty line, and deletes a character or submits a part on any other.
+const END_OF_FILE: &[u8] = b"\x04";
+/// Columns at the right edge that a line may not touch with its end: it may go on beyond them, unseen.
+const EDGE: u16 = 3;
+/// The narrowest and widest screen that is emulated.
+const COLUMNS: (u16, u16) = (8, 1000);
 
 /// The line that a withheld key would submit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,20 +55,29 @@ enum Beginning {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Doubt {
     None,
-    /// The key that submitted the last line may have filled this one.
-    Filled,
-    /// The last line is not complete, so this one goes on with it.
-    Continues,
+    /// A key went out that may have changed the line, or submitted it and filled the next one.
+    Altered,
     /// Ctrl-C went out on this row; only below it is the line new.
     Interrupted(u64),
+}
+
+/// What the screen tells about the line.
+struct Seen {
+    /// `None` when it is not echoed.
+    text: Option<String>,
+    /// Why this may not be what would be submitted.
+    doubt: Option<&'static str>,
 }
 
 /// Follows one interactive channel.
 pub struct LineTracker {
     screen: Screen,
+    columns: u16,
     typing: Typing,
     beginning: Beginning,
+    prompts: Prompts,
     doubt: Doubt,
+    earlier: Earlier,
 }
 
 impl LineTracker {
@@ -64,20 +85,30 @@ impl LineTracker {
     pub fn new(rows: u16, columns: u16) -> Self {
         Self {
             screen: Screen::new(rows, columns),
+            columns: columns.clamp(COLUMNS.0, COLUMNS.1),
             typing: Typing::default(),
             beginning: Beginning::Untouched,
+            prompts: Prompts::default(),
             doubt: Doubt::None,
+            earlier: Earlier::None,
         }
     }
 
     /// The terminal's size changed.
     pub fn resize(&mut self, rows: u16, columns: u16) {
+        self.columns = columns.clamp(COLUMNS.0, COLUMNS.1);
         self.screen.resize(rows, columns);
     }
 
     /// The target sent this.
     pub fn output(&mut self, bytes: &[u8]) {
         self.screen.output(bytes);
+        if let Doubt::Interrupted(row) = self.doubt
+            && self.screen.line_start().row > row
+        {
+            self.doubt = Doubt::None;
+            self.earlier = Earlier::None;
+        }
     }
 
     /// The target got this, and no key that submits.
@@ -92,27 +123,34 @@ impl LineTracker {
 
     /// The line that the withheld key would submit. To be asked when the echo is quiet.
     pub fn read(&self) -> Line {
-        let line = self.line();
-        match self.doubted() {
-            Some(why) => opaque(String::from_utf8_lossy(&line.bytes).into_owned(), why),
-            None => line,
+        let seen = self.seen();
+        let mut reading = self.reading(&seen);
+        if self.doubt == Doubt::Altered {
+            reading
+                .elevation
+                .extend(glimpse::elevation(&self.shown_since_beginning()));
+        }
+        Line {
+            bytes: seen.text.unwrap_or(NOT_ECHOED.to_owned()).into_bytes(),
+            reading,
         }
     }
 
-    /// The key that submits went out.
+    /// The withheld key went out. Only Enter begins a new line for certain.
     pub fn submitted(&mut self, key: &[u8]) {
-        let line = self.read();
-        let text = String::from_utf8_lossy(&line.bytes);
-        let doubt = if key.contains(&OPERATE) {
-            Doubt::Filled
-        } else if text.ends_with('\\') || shell::is_unfinished(&text) {
-            Doubt::Continues
-        } else if matches!(self.doubt, Doubt::Continues) {
-            self.doubt
+        let seen = self.seen();
+        if ENTER.contains(&key) {
+            self.earlier = self.earlier_after(seen);
+            self.begin_anew(Doubt::None);
+        } else if key == END_OF_FILE {
+            match seen.text {
+                Some(text) if text.trim().is_empty() => self.begin_anew(self.doubt),
+                Some(_) | None => self.typed(key),
+            }
         } else {
-            Doubt::None
-        };
-        self.begin_anew(doubt);
+            self.typed(key);
+            self.doubt = Doubt::Altered;
+        }
     }
 
     /// The last lines on the screen that are not empty, safe to print.
@@ -150,34 +188,108 @@ impl LineTracker {
             return;
         }
         if matches!(self.beginning, Beginning::Untouched) {
-            let place = self.screen.cursor();
-            if let Doubt::Interrupted(row) = self.doubt
-                && place.row > row
-            {
-                self.doubt = Doubt::None;
-            }
-            self.beginning = match self.screen.before(place) {
-                Some(prompt) if self.screen.has_lines() => Beginning::At { place, prompt },
-                Some(_) | None => Beginning::Unknown,
-            };
+            self.begin();
         }
         self.typing.take(bytes);
     }
 
-    fn doubted(&self) -> Option<&'static str> {
-        match self.doubt {
-            Doubt::None => None,
-            Doubt::Filled => Some("a line that the shell may have filled"),
-            Doubt::Continues => Some("a line that goes on with an unfinished one"),
-            Doubt::Interrupted(row) if self.screen.cursor().row > row => None,
-            Doubt::Interrupted(_) => Some("a line that Ctrl-C may not have cleared"),
+    /// The first byte of a line goes out: what stands before the cursor is the prompt, but for what the shell filled in.
+    fn begin(&mut self) {
+        let place = self.screen.cursor();
+        self.beginning = match self.screen.before(place) {
+            Some(before) if self.screen.has_lines() => match self.prompts.followed(&before) {
+                Some(known) => {
+                    self.typing.edit();
+                    Beginning::At {
+                        place: Place {
+                            column: known.column,
+                            ..place
+                        },
+                        prompt: known.text.clone(),
+                    }
+                }
+                None => {
+                    if self.doubt == Doubt::None {
+                        self.prompts.remember(&before, place.column);
+                        if self.earlier.ends_at(&before) {
+                            self.earlier = Earlier::None;
+                        }
+                    }
+                    Beginning::At {
+                        place,
+                        prompt: before,
+                    }
+                }
+            },
+            Some(_) | None => Beginning::Unknown,
+        };
+    }
+
+    /// What is not run yet once Enter went out behind this line.
+    fn earlier_after(&self, seen: Seen) -> Earlier {
+        let prompt = match &self.beginning {
+            Beginning::At { prompt, .. } => prompt.as_str(),
+            Beginning::Untouched | Beginning::Unknown => "",
+        };
+        let certain = self.doubt == Doubt::None && seen.doubt.is_none();
+        match seen.text {
+            Some(_) if seen.doubt == Some(FULL_SCREEN) => self.earlier.clone().with_unseen(),
+            Some(line) if certain => self.earlier.clone().with(line, prompt),
+            Some(line) => self.earlier.clone().with_uncertain(&line, prompt),
+            None => self.earlier.clone().with_unseen(),
         }
     }
 
-    fn line(&self) -> Line {
+    /// What the line means, with every doubt about it.
+    fn reading(&self, seen: &Seen) -> Reading {
+        let around = match self.doubt {
+            Doubt::None => None,
+            Doubt::Altered => Some("a line that a key may have changed unseen"),
+            Doubt::Interrupted(_) => Some("a line that Ctrl-C may not have cleared"),
+        };
+        let goes_on =
+            (self.earlier != Earlier::None).then_some("a line that goes on with an unfinished one");
+        let line = seen.text.as_deref().unwrap_or_default();
+        let syntax = typing::interactive_syntax(line);
+        let text = self.earlier.joined(line);
+        let mut doubts = [goes_on, around, seen.doubt, syntax].into_iter().flatten();
+        let Some(first) = doubts.next() else {
+            return if text.trim().is_empty() {
+                Reading::default()
+            } else {
+                exec(text.as_bytes())
+            };
+        };
+        let mut reading = doubtful(text.as_bytes(), first);
+        reading.unknowns.extend(doubts.map(|reason| Unknown {
+            reason: reason.to_owned(),
+            span: None,
+        }));
+        reading
+    }
+
+    /// Everything that the screen shows since the line began: after a key of unknown effect the line is in it.
+    fn shown_since_beginning(&self) -> String {
+        let place = match &self.beginning {
+            Beginning::At { place, .. } => *place,
+            Beginning::Untouched | Beginning::Unknown => self.screen.line_start(),
+        };
+        let mut next = Place {
+            row: place.row.max(self.screen.top()),
+            column: 0,
+        };
+        let mut lines = Vec::new();
+        while let Some((line, last)) = self.screen.line_from(next) {
+            lines.push(line);
+            next.row = last + 1;
+        }
+        lines.join("\n")
+    }
+
+    fn seen(&self) -> Seen {
         let (place, prompt) = match &self.beginning {
-            Beginning::Untouched if self.screen.has_lines() => return understood(String::new()),
-            Beginning::Untouched => return opaque(String::new(), FULL_SCREEN),
+            Beginning::Untouched if self.screen.has_lines() => return self.untouched(),
+            Beginning::Untouched => return doubted(String::new(), FULL_SCREEN),
             Beginning::At { place, prompt } if self.screen.has_lines() => (*place, prompt),
             Beginning::At { .. } | Beginning::Unknown => return self.at_cursor(FULL_SCREEN),
         };
@@ -188,10 +300,27 @@ impl LineTracker {
         }
     }
 
+    /// Nothing was typed: the line is empty if nothing stands behind the prompt either.
+    fn untouched(&self) -> Seen {
+        let cursor = self.screen.cursor();
+        let before = self.screen.before(cursor).unwrap_or_default();
+        let after = self.screen.line_from(cursor).map(|(text, _)| text);
+        let text = format!(
+            "{}{}",
+            self.prompts.behind(&before),
+            after.unwrap_or_default()
+        );
+        if text.trim().is_empty() {
+            understood(String::new())
+        } else {
+            doubted(text, "a line that was not typed")
+        }
+    }
+
     /// Only printable characters and deletions: the screen must show just them.
-    fn simple(&self, place: Place) -> Line {
+    fn simple(&self, place: Place) -> Seen {
         let Some(typed) = self.typing.text() else {
-            return opaque(NOT_ECHOED.to_owned(), "typed bytes that are not text");
+            return not_echoed("typed bytes that are not text");
         };
         let Some((shown, _)) = self.screen.line_from(place) else {
             return self.at_cursor("a line that left the screen");
@@ -200,16 +329,16 @@ impl LineTracker {
             return understood(typed.to_owned());
         }
         if shown.is_empty() && self.screen.cursor() == place {
-            return opaque(NOT_ECHOED.to_owned(), "input that is not echoed");
+            return not_echoed("input that is not echoed");
         }
         if self.screen.line_start().row > place.row {
             return self.at_cursor(MISMATCH);
         }
-        opaque(shown, MISMATCH)
+        doubted(shown, MISMATCH)
     }
 
     /// Last resort for simply typed text: the line that the cursor ends must end with all of it.
-    fn at_cursor(&self, why: &'static str) -> Line {
+    fn at_cursor(&self, why: &'static str) -> Seen {
         let shown = self
             .screen
             .line_from(self.screen.line_start())
@@ -221,13 +350,13 @@ impl LineTracker {
             {
                 understood(typed.to_owned())
             }
-            Some(_) | None if shown.is_empty() => opaque(NOT_ECHOED.to_owned(), why),
-            Some(_) | None => opaque(shown, why),
+            Some(_) | None if shown.is_empty() => not_echoed(why),
+            Some(_) | None => doubted(shown, why),
         }
     }
 
     /// History, completion, cursor keys: the line is what the screen shows behind the prompt.
-    fn edited(&self, place: Place, prompt: &str) -> Line {
+    fn edited(&self, place: Place, prompt: &str) -> Seen {
         if let Some(found) = self.searched() {
             return found;
         }
@@ -239,12 +368,24 @@ impl LineTracker {
         };
         let cursor = self.screen.cursor();
         if cursor < place || cursor.row > last {
-            return opaque(shown, "a line of several rows");
+            return doubted(shown, "a line of several rows");
         }
         if shown.is_empty() && self.typing.has_printable() {
-            return opaque(NOT_ECHOED.to_owned(), "input that is not echoed");
+            return not_echoed("input that is not echoed");
+        }
+        if self.reaches_edge(last) || shown.trim_start().starts_with('<') {
+            return doubted(shown, "a line that may go on beyond the edge of the screen");
         }
         understood(shown)
+    }
+
+    /// Whether a row has anything in its last columns.
+    fn reaches_edge(&self, row: u64) -> bool {
+        let until = |column: u16| {
+            let text = self.screen.before(Place { row, column });
+            text.map(|text| text.trim_end().to_owned())
+        };
+        until(self.columns) != until(self.columns.saturating_sub(EDGE))
     }
 
     /// Where the prompt stands now: it moves when the screen is cleared or redrawn.
@@ -263,7 +404,7 @@ impl LineTracker {
     }
 
     /// The line that bash's incremental search has found: `(reverse-i-search)‵text': line`.
-    fn searched(&self) -> Option<Line> {
+    fn searched(&self) -> Option<Seen> {
         let (shown, _) = self.screen.line_from(self.screen.line_start())?;
         let found = ["(reverse-i-search)`", "(i-search)`"]
             .iter()
@@ -271,7 +412,7 @@ impl LineTracker {
         let mut parts = found.split("': ");
         match (parts.next(), parts.next(), parts.next()) {
             (Some(_), Some(line), None) => Some(understood(line.to_owned())),
-            _ => Some(opaque(
+            _ => Some(doubted(
                 shown.clone(),
                 "a history search that could not be read",
             )),
@@ -282,26 +423,24 @@ impl LineTracker {
 const FULL_SCREEN: &str = "a line in a full-screen program";
 const MISMATCH: &str = "the screen does not show what was typed";
 
-fn opaque(text: String, why: &str) -> Line {
-    Line {
-        bytes: text.into_bytes(),
-        reading: Reading::opaque(why),
+fn understood(text: String) -> Seen {
+    Seen {
+        text: Some(text),
+        doubt: None,
     }
 }
 
-fn understood(text: String) -> Line {
-    let reading = if text.trim().is_empty() {
-        Reading::default()
-    } else if text.len() > PARSED_BYTES {
-        Reading::opaque("a line that is too long to read")
-    } else if let Some(why) = typing::interactive_syntax(&text) {
-        Reading::opaque(why)
-    } else {
-        exec(text.as_bytes())
-    };
-    Line {
-        bytes: text.into_bytes(),
-        reading,
+fn doubted(text: String, why: &'static str) -> Seen {
+    Seen {
+        text: Some(text),
+        doubt: Some(why),
+    }
+}
+
+fn not_echoed(why: &'static str) -> Seen {
+    Seen {
+        text: None,
+        doubt: Some(why),
     }
 }
 

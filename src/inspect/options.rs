@@ -3,7 +3,7 @@
 //! It errs on the side of not understanding: an option that is not in the table, or a computed word where an option
 //! could stand, is an error with its reason.
 
-use super::table::{SENSITIVE, SENSITIVE_PREFIXES, Wrapper, listed};
+use super::table::{HARMLESS, SENSITIVE, SENSITIVE_PARTS, SENSITIVE_PREFIXES, Wrapper, listed};
 use super::word::Word;
 
 pub(super) const OPTION: &str = "an option that is not known";
@@ -69,9 +69,13 @@ pub(super) fn assignment(text: &str) -> Option<(&str, &str)> {
     (starts && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')).then_some((name, value))
 }
 
-/// Refuses variables that change how programs are found or start.
+/// Refuses variables that change, or by their names may change, how programs are found or start.
 pub(super) fn sensitive(name: &str) -> Result<(), &'static str> {
-    if listed(SENSITIVE, name) || SENSITIVE_PREFIXES.iter().any(|p| name.starts_with(p)) {
+    let capitals = !name.contains(|c: char| c.is_ascii_lowercase());
+    let changes = listed(SENSITIVE, name)
+        || SENSITIVE_PREFIXES.iter().any(|p| name.starts_with(p))
+        || (capitals && SENSITIVE_PARTS.iter().any(|part| name.contains(part)));
+    if changes && !listed(HARMLESS, name) {
         Err(ENVIRONMENT)
     } else {
         Ok(())

@@ -38,8 +38,10 @@ pub(super) struct RawCommand {
 pub(super) struct Script {
     /// Simple commands in order, without those in `substitutions`.
     pub(super) commands: Vec<RawCommand>,
-    /// Targets of redirections, raw.
+    /// Targets of redirections that write, raw.
     pub(super) paths: Vec<String>,
+    /// Targets of redirections that only read, raw.
+    pub(super) inputs: Vec<String>,
     /// Texts of command substitutions.
     pub(super) substitutions: Vec<String>,
     /// What could not be read.
@@ -57,9 +59,36 @@ pub(super) fn parse(text: &str) -> Result<Script, &'static str> {
     Ok(script)
 }
 
-/// Whether a shell would wait for more lines after this one, as far as can be told.
+/// Whether a shell would wait for more lines after these, as far as can be told.
 pub(super) fn is_unfinished(text: &str) -> bool {
-    text.replace("<<<", "").contains("<<") || matches!(parse(text), Err(INCOMPLETE))
+    text.ends_with('\\') || awaits_here_document(text) || matches!(parse(text), Err(INCOMPLETE))
+}
+
+/// Whether lines are a whole that both parsers accept, so that a shell has run it and waits for a new one.
+pub(super) fn is_complete(text: &str) -> bool {
+    !is_unfinished(text) && parse(text).is_ok()
+}
+
+/// Whether the tag of any here-document is not yet on a line of its own. Quotes do not count: too often rather than
+/// too seldom.
+fn awaits_here_document(text: &str) -> bool {
+    let text = text.replace("<<<", "");
+    let mut left = text.as_str();
+    while let Some((_, rest)) = left.split_once("<<") {
+        let tag: String = rest
+            .trim_start_matches('-')
+            .trim_start_matches([' ', '\t'])
+            .chars()
+            .take_while(|c| !c.is_whitespace() && !";|&<>()".contains(*c))
+            .filter(|c| !"'\"\\".contains(*c))
+            .collect();
+        let ends = |line: &str| line.trim_start_matches('\t') == tag;
+        if tag.is_empty() || !rest.lines().skip(1).any(ends) {
+            return true;
+        }
+        left = rest;
+    }
+    false
 }
 
 /// A parser that panics has not understood; it must not take the session with it.

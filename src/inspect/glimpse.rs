@@ -1,0 +1,77 @@
+//! Tools of elevation that a text names, whatever the text means.
+//!
+//! It is asked about texts that could not be read as a whole. It rather names too many than too few: a name inside
+//! a quotation or a file name counts as well. One pass over the text for each way to write a word; it parses nothing.
+
+use std::collections::BTreeSet;
+
+use super::table::ELEVATION;
+use super::word;
+
+/// The tools of elevation among the words of a text, also behind a folder, quotes or backslashes.
+pub(super) fn elevation(text: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let joined = text.replace("\\\n", "");
+    named(&joined, &mut found);
+    named(&joined.replace(['\'', '"', '\\'], ""), &mut found);
+    for spelled in joined.split(char::is_whitespace) {
+        if let (true, Some(word)) = (spelled.contains("$'"), word::resolve(spelled).0.fixed()) {
+            named(word, &mut found);
+        }
+    }
+    found
+}
+
+fn named(text: &str, found: &mut BTreeSet<String>) {
+    let names = text.split(|c: char| !(c.is_ascii_alphanumeric() || "_-.+".contains(c)));
+    for name in names {
+        if let Some(tool) = ELEVATION.iter().find(|tool| tool.name == name) {
+            found.insert(tool.name.to_owned());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tool_is_seen_behind_folders_quotes_backslashes_and_control_characters() {
+        for text in [
+            "sudo",
+            "\"sudo",
+            "s\\udo",
+            "'su'do",
+            "su\\\ndo",
+            "/usr/bin/sudo",
+            "ls;sudo",
+            "(sudo)",
+            "sudo\r",
+            "x\0sudo\0y",
+            "{sudo,id}",
+            "`sudo`",
+            "$(sudo",
+            "!sudo",
+            "ls\n\tsudo id",
+            "x=sudo",
+            "$'\\x73udo' id \"",
+        ] {
+            assert!(elevation(text).contains("sudo"), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn other_words_are_no_tools() {
+        for text in ["", "sudoku", "/etc/sudo.conf", "pseudo", "ls -la"] {
+            assert_eq!(elevation(text), BTreeSet::new(), "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_tool_between_any_texts_is_seen(before: String, after: String) {
+            let text = format!("{before} sudo {after}");
+            proptest::prop_assert!(elevation(&text).contains("sudo"));
+        }
+    }
+}
