@@ -1,6 +1,6 @@
 //! Bytes → how well they were understood.
 //!
-//! It owns the reading of commands: [`exec`] for the text of an exec request, [`line`] for what stands on the
+//! It owns the reading of commands: [`exec`] for the text of an exec request, [`mod@line`] for what stands on the
 //! command line of an interactive shell. Invariant: what is not certain is an `Unknown` in the [`Reading`], never
 //! left out; a reading without one reaches exactly the programs it names. It decides nothing: `policy` does.
 

@@ -153,7 +153,8 @@ pub struct Reading {
     pub elevation: BTreeSet<String>,
     /// Programs in it that can start a shell or run code of their own: editors, pagers, interpreters.
     pub escapes: BTreeSet<String>,
-    /// Files it would write by redirection, and paths of a file transfer.
+    /// Files it would write by redirection, paths of a file transfer, connections by `/dev/tcp`, and inputs whose name is
+    /// computed.
     pub paths: Vec<String>,
     /// What could not be read, each with a reason. Not empty means opaque.
     pub unknowns: Vec<Unknown>,

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::action::{Action, ReasonRule, Requirements};
-use crate::domain::command::{Command, CommandDigest};
+use crate::domain::command::{Command, CommandDigest, shows_as_itself};
 use crate::domain::principal::{Principal, Subject};
 use crate::domain::request::ApprovalRequest;
 use crate::domain::verdict::{Permit, command_matter};
@@ -179,7 +179,7 @@ impl Hold {
         let reason: String = reason
             .trim()
             .chars()
-            .filter(|c| !c.is_control())
+            .filter(|c| shows_as_itself(*c))
             .take(REASON_CHARS)
             .collect();
         if let Err(error) = self.accepts(&approver.subject, &reason, permit, now) {

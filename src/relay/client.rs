@@ -7,6 +7,7 @@ use russh::server::{self, Msg};
 use russh::{ChannelId, ChannelWriteHalf, Sig};
 
 use super::REFUSED_STATUS;
+use crate::domain::command::shows_as_itself;
 
 /// SSH_EXTENDED_DATA_STDERR (RFC 4254 section 5.2).
 const STDERR: u32 = 1;
@@ -157,7 +158,7 @@ pub fn notice(side: Side, text: &str) -> Bytes {
     }
     for line in text.lines() {
         out.push_str("countersign: ");
-        out.extend(line.chars().filter(|c| !c.is_control()));
+        out.extend(line.chars().filter(|c| shows_as_itself(*c)));
         out.push_str(match side {
             Side::Terminal => "\r\n",
             Side::Pipes => "\n",

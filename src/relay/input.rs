@@ -17,7 +17,7 @@ use super::launch::{Launch, Program, ProgramGone};
 use super::reception::Visit;
 use super::screen::Screen;
 use super::start::{Start, What};
-use crate::domain::command::{Command, Layer, Reading, Scope, Unknown};
+use crate::domain::command::{Command, Layer, PARSED_BYTES, Reading, Scope};
 use crate::domain::gate::{Effect, Event, Gate, Watch};
 use crate::domain::hold::Clearance;
 use crate::domain::id::{HoldId, SessionId};
@@ -85,8 +85,8 @@ struct Running<'a, 'b> {
     program: Program,
     ordinal: u64,
     readings: VecDeque<Reading>,
-    /// A line of a shell without a terminal could not be read: those behind it may go on with it.
-    unread: bool,
+    /// What came of a script since a line of it could not be read, as far as it is parsed.
+    unread: Vec<u8>,
     refusal: Option<String>,
 }
 
@@ -104,7 +104,7 @@ impl InputSide<'_> {
             program: Program::Waiting(Box::new(launch)),
             ordinal: 1,
             readings: VecDeque::from([reading]),
-            unread: false,
+            unread: Vec::new(),
             refusal: None,
         };
         match running.relay(input, Gate::starting(command, watch)).await {
@@ -377,17 +377,23 @@ impl Running<'_, '_> {
         command
     }
 
-    /// A line of a script on standard input. A construct of several lines is not put together: it stays unread.
+    /// A line of a script on standard input. Once one was not understood, the lines behind it may go on with it: each
+    /// is read together with what came since, and stays in doubt.
     fn piped_line(&mut self, line: &[u8]) -> Reading {
-        let reading = inspect::exec(line);
-        if self.unread {
-            let mut reading = reading;
-            let reason = "a line that may go on with one that was not understood".to_owned();
-            reading.unknowns.push(Unknown { reason, span: None });
+        if self.unread.is_empty() {
+            let reading = inspect::exec(line);
+            if reading.is_opaque() {
+                self.unread.extend_from_slice(line);
+            }
             return reading;
         }
-        self.unread = reading.is_opaque();
-        reading
+        self.unread.extend_from_slice(line);
+        let excess = self.unread.len().saturating_sub(PARSED_BYTES);
+        self.unread.drain(..excess);
+        inspect::doubtful(
+            &self.unread,
+            "a line that may go on with one that was not understood",
+        )
     }
 
     async fn decide(&mut self, command: Command) -> Result<Event, InputEnd> {

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::config::Config;
 use crate::dashboard::model::HoldView;
+use crate::domain::command::shows_as_itself;
 use crate::domain::id::HoldId;
 use crate::domain::recording::SessionSummary;
 use crate::relay::Services;
@@ -17,7 +18,7 @@ use crate::relay::reception::Visit;
 /// Text of others with every control character but line ends taken out.
 pub(super) fn printable(text: &str) -> String {
     text.chars()
-        .filter(|c| *c == '\n' || !c.is_control())
+        .filter(|c| *c == '\n' || shows_as_itself(*c))
         .collect()
 }
 
