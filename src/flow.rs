@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use futures::task::AtomicWaker;
 
-pub use paced::{ClientSocket, TargetSocket};
+pub use paced::{ClientSocket, PromptSocket, TargetSocket};
 pub use queue::{Credited, Drain, Filler, Item, pump, queue};
 pub use stream::ChannelStream;
 

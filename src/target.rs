@@ -19,7 +19,7 @@ use crate::algorithms;
 use crate::certificate::verify_host_certificate;
 use crate::config::{HostTrust, TargetConfig};
 use crate::domain::name::LoginName;
-use crate::flow::{Drain, Gauge, Load, TargetSocket, pump, queue};
+use crate::flow::{Drain, Gauge, Load, PromptSocket, TargetSocket, pump, queue};
 
 /// How long connecting to a target and logging in may take.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(15);
@@ -134,7 +134,7 @@ async fn connect(target: &TargetConfig) -> Result<Dialled, TargetError> {
     let settings = Arc::new(settings(&target.host));
     match client::connect_stream(
         settings,
-        TargetSocket::new(socket, Arc::clone(&load)),
+        TargetSocket::new(PromptSocket::new(socket), Arc::clone(&load)),
         check,
     )
     .await

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
@@ -120,9 +121,47 @@ impl<S: AsyncRead + Unpin> AsyncRead for TargetSocket<S> {
     }
 }
 
+/// Reads that are acknowledged at once: those of a handshake, a login and the start of a program.
+const PROMPT_READS: u32 = 64;
+
+/// A socket to an `sshd` that acknowledges at once what opens a session. Until then `sshd` leaves Nagle's algorithm on
+/// and waits with its next small packet for an acknowledgement, which the system delays for up to 40 ms.
+#[derive(Debug)]
+pub struct PromptSocket {
+    socket: TcpStream,
+    left: u32,
+}
+
+impl PromptSocket {
+    /// Acknowledges the first reads of `socket` at once.
+    pub fn new(socket: TcpStream) -> Self {
+        Self {
+            socket,
+            left: PROMPT_READS,
+        }
+    }
+}
+
+impl AsyncRead for PromptSocket {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        ready!(Pin::new(&mut this.socket).poll_read(context, buffer))?;
+        if let Some(left) = this.left.checked_sub(1) {
+            this.left = left;
+            // Only speed is lost where the system does not have it.
+            let _ = this.socket.set_quickack(true);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
 macro_rules! write_through {
-    ($socket:ident) => {
-        impl<S: AsyncWrite + Unpin> AsyncWrite for $socket<S> {
+    (<$($parameter:ident: $first:ident + $second:ident)?> $socket:ty) => {
+        impl<$($parameter: $first + $second)?> AsyncWrite for $socket {
             fn poll_write(
                 mut self: Pin<&mut Self>,
                 context: &mut Context<'_>,
@@ -147,5 +186,6 @@ macro_rules! write_through {
         }
     };
 }
-write_through!(ClientSocket);
-write_through!(TargetSocket);
+write_through!(<S: AsyncWrite + Unpin> ClientSocket<S>);
+write_through!(<S: AsyncWrite + Unpin> TargetSocket<S>);
+write_through!(<> PromptSocket);
