@@ -38,7 +38,7 @@ use tempfile::TempDir;
 const RUNS: usize = 20;
 const WARM_UP: usize = 3;
 
-/// The ways, each by its host in the client's `ssh_config`; the first jump is what the others are compared with.
+/// The ways, each by its host in the client's `ssh_config`; the first is what the others are compared with.
 const WAYS: [(&str, &str); 4] = [
     ("stock", "ssh -J through a stock sshd"),
     ("web1", "ssh -J through Countersign"),
@@ -62,15 +62,16 @@ fn main() {
     let mut times = WAYS.map(|_| Vec::with_capacity(runs));
     for run in 0..runs {
         for step in 0..WAYS.len() {
-            // Each way follows each other one in turn.
+            // Another way begins each round.
             let way = (run + step) % WAYS.len();
             times[way].push(road.time(WAYS[way].0));
         }
     }
     report(&mut times);
-    // Nothing was switched off for speed: each session was recorded.
+    // Nothing was switched off for speed: each session was recorded and audited.
     let through_us = 2 * (1 + WARM_UP + runs);
     assert_eq!(road.bastion.recordings().len(), through_us);
+    assert_eq!(road.bastion.events("session_started").len(), through_us);
 }
 
 fn report(times: &mut [Vec<Duration>]) {

@@ -1,7 +1,7 @@
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -455,21 +455,4 @@ proptest! {
         });
         prop_assert!(!matches!(verdict, Verdict::Allow(_)));
     }
-}
-
-/// Prints the time of a decision, the best of several rounds since other work on the machine only adds to it.
-#[test]
-#[ignore = "a measurement, not a test"]
-fn measure_a_decision() {
-    let set = PolicySet::load(&default_folder()).unwrap();
-    let dev = principal("alice", &["dev", "blue", "everybody"]);
-    let target = target("prod");
-    let round = |_| {
-        let start = Instant::now();
-        for _ in 0..200 {
-            assert_eq!(decide(&set, &dev, Action::Exec, &target).word(), "hold");
-        }
-        start.elapsed() / 200
-    };
-    println!("{:?} a decision", (0..20).map(round).min().unwrap());
 }
