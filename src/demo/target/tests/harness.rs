@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
 
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -214,10 +214,12 @@ pub(super) fn text(bytes: &[u8]) -> String {
 }
 
 pub(super) async fn line_of(child: &mut Child) -> String {
-    let mut lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
-    timeout(PATIENCE, lines.next_line())
-        .await
-        .unwrap()
-        .unwrap()
-        .unwrap()
+    // Byte by byte: what comes behind the line is somebody else's to read.
+    let stdout = child.stdout.as_mut().unwrap();
+    let mut line = Vec::new();
+    while line.last() != Some(&b'\n') {
+        let byte = timeout(PATIENCE, stdout.read_u8()).await.unwrap().unwrap();
+        line.push(byte);
+    }
+    text(&line).trim_end_matches('\n').to_owned()
 }
