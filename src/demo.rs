@@ -137,7 +137,7 @@ impl Demo {
         format!(
             "{NOTICE}.\n\n\
              ready ssh=127.0.0.1:{ssh} web=http://127.0.0.1:{web} folder={folder}\n\n\
-             Try this, in three terminals; each asks you to sign in with one click in a browser:\n\n\
+             Try this, in three terminals; each shows a link to sign in with:\n\n\
              \x20 ssh -F {folder}/alice db1.prod 'sudo id'          # a developer: held\n\
              \x20 ssh -F {folder}/carol -t bastion dashboard        # a lead: approve it\n\
              \x20 ssh -F {folder}/dave -t bastion replay            # an auditor: see what happened\n\n\

@@ -77,15 +77,6 @@ impl Registry {
         }
     }
 
-    /// Ends one session; tells whether it runs here.
-    pub fn end(&self, session: SessionId) -> bool {
-        let sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        sessions
-            .get(&session)
-            .inspect(|running| running.end.cancel())
-            .is_some()
-    }
-
     /// How many sessions run.
     pub fn running(&self) -> usize {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
