@@ -14,6 +14,8 @@ pub mod target;
 
 pub mod command;
 
+pub mod forward;
+
 pub mod action;
 
 pub mod request;

@@ -184,6 +184,7 @@ impl PolicySet {
                     now,
                     login: None,
                     reading: None,
+                    forward: None,
                 },
             };
             matches!(self.decide(&question), Verdict::Allow(_))

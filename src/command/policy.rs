@@ -73,6 +73,7 @@ fn explain(asked: &Explain) -> anyhow::Result<ExitCode> {
             now: Timestamp::now(),
             login: Some(asked.login.parse()?),
             reading: Some(reading.clone()),
+            forward: None,
         },
     };
     let explanation = set.explain(&question);

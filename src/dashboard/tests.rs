@@ -195,6 +195,7 @@ pub(super) fn permit(approver: &Principal, request: &ApprovalRequest) -> Permit 
             now: at(0),
             login: None,
             reading: None,
+            forward: None,
         },
     };
     match Verdict::allow(&question, [].into()) {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::action::{Action, Requirements};
 use crate::domain::command::{CommandDigest, Reading};
+use crate::domain::forward::Forward;
 use crate::domain::name::{LoginName, TargetName};
 use crate::domain::principal::{Principal, Subject};
 use crate::domain::request::ApprovalRequest;
@@ -48,6 +49,8 @@ pub struct Circumstances {
     pub command: Option<CommandDigest>,
     /// What inspection understood of the command, where there is one.
     pub reading: Option<Reading>,
+    /// The forward that is asked for, where it is one.
+    pub forward: Option<Forward>,
 }
 
 /// One plain question to policy.

@@ -12,6 +12,7 @@ use jiff::tz::TimeZone;
 
 use crate::domain::action::Action;
 use crate::domain::command::Reading;
+use crate::domain::forward::{Endpoint, Forward};
 use crate::domain::principal::{Principal, PrincipalKind, Subject};
 use crate::domain::request::ApprovalRequest;
 use crate::domain::target::{EnforcementLayer, TargetInfo};
@@ -232,7 +233,26 @@ fn context(action: Action, circumstances: &Circumstances) -> Result<Pairs, Strin
     if takes_command(action) {
         pairs.push(pair("command", facts(circumstances.reading.as_ref())?));
     }
+    if action == Action::Forward {
+        let Some(asked) = &circumstances.forward else {
+            return Err(format!("`{action}` was asked without what is forwarded"));
+        };
+        pairs.push(pair("forward", forward(asked)?));
+    }
     Ok(pairs)
+}
+
+fn forward(asked: &Forward) -> Result<Expression, String> {
+    let (host, port, socket) = match &asked.endpoint {
+        Endpoint::Port { host, port } => (host.to_lowercase(), *port, ""),
+        Endpoint::Socket(path) => (String::new(), 0, path.as_str()),
+    };
+    record([
+        pair("direction", text(asked.direction.as_str())),
+        pair("host", text(&host)),
+        pair("port", Expression::new_long(port.into())),
+        pair("socket", text(socket)),
+    ])
 }
 
 /// What was understood of a command. Where nothing was read, everything is unknown.

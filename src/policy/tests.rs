@@ -80,6 +80,7 @@ fn circumstances(programs: &[&str]) -> Circumstances {
         now: NOW,
         login: Some("deploy".parse().unwrap()),
         reading: Some(reading(programs)),
+        forward: None,
     }
 }
 
@@ -134,6 +135,7 @@ fn approve(set: &PolicySet, approver: &Principal, request: &ApprovalRequest) -> 
             command: None,
             login: None,
             reading: None,
+            forward: None,
             ..circumstances(&[])
         },
     })
@@ -167,6 +169,7 @@ fn what_a_default_request_takes_is_what_its_policies_say() {
         circumstances: Circumstances {
             command: None,
             reading: None,
+            forward: None,
             ..circumstances(&[])
         },
     };

@@ -66,6 +66,7 @@ impl<'a> Asker<'a> {
                 login: Some(self.login.clone()),
                 command: command.map(Command::digest),
                 reading: reading.cloned(),
+                forward: None,
             },
         };
         self.visit.services.policy.current().decide(&question)

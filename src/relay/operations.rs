@@ -79,6 +79,7 @@ impl<'a> Operations<'a> {
                 now: Timestamp::now(),
                 login: None,
                 reading: None,
+                forward: None,
             },
         };
         self.visit.services.policy.current().decide(&question)

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::domain::action::Action;
 use crate::domain::command::{Command, Layer, Reading, Scope, SimpleCommand, Unknown};
+use crate::domain::forward::Forward;
 use crate::domain::id::{HoldId, SessionId};
 use crate::domain::name::{GroupName, LoginName, PrincipalName, TargetName};
 use crate::domain::principal::{KeyFingerprint, Principal, PrincipalKind, Subject};
@@ -29,6 +30,8 @@ pub(super) struct Case {
     login: Option<LoginName>,
     target: Option<CaseTarget>,
     facts: Option<Facts>,
+    /// As the audit writes it: `local localhost:5432`, `remote localhost:8080`, `local socket /run/x`.
+    forward: Option<String>,
     requester: Option<Requester>,
     /// Whether the session or the request is one's own.
     #[serde(default)]
@@ -169,6 +172,7 @@ impl Case {
                 now: self.now,
                 login: self.login.clone(),
                 reading: self.facts.as_ref().map(Facts::reading),
+                forward: self.forward()?,
             },
         }))
     }
@@ -195,6 +199,14 @@ impl Case {
     fn login(&self) -> Result<&LoginName, String> {
         let missing = || format!("`{}` needs `login`", self.action);
         self.login.as_ref().ok_or_else(missing)
+    }
+
+    fn forward(&self) -> Result<Option<Forward>, String> {
+        match (&self.forward, self.action) {
+            (Some(text), _) => Ok(Some(text.parse().map_err(|e| format!("`{text}`: {e}"))?)),
+            (None, Action::Forward) => Err("`forward` needs `forward`".to_owned()),
+            (None, _) => Ok(None),
+        }
     }
 
     fn target(&self) -> Result<TargetInfo, String> {

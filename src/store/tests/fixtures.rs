@@ -145,6 +145,7 @@ pub(super) fn answered(hold: Hold, answer: Answer, who: &str) -> HoldState {
             now,
             login: None,
             reading: None,
+            forward: None,
         },
     };
     let Verdict::Allow(permit) = Verdict::allow(&question, BTreeSet::new()) else {
