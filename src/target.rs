@@ -1,25 +1,32 @@
-//! The target's side of SSH: dialling with host key verification, logging in with a minted certificate, one session.
+//! The target's side of SSH: dialling with host key verification, logging in with a minted certificate, one session,
+//! one forwarded connection or one forward that the target listens for.
 //!
-//! Each session has a connection of its own, so that the reading of a target can stop without harm to another
-//! session. Everything a target might open towards us (agents, forwards, X11) is refused.
+//! Each of them has a connection of its own, so that the reading of a target can stop without harm to another. What a
+//! target opens towards us is refused, unless it was asked to open it: see [`Openings`].
+
+mod callbacks;
 
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use russh::client::{self, Msg};
-use russh::keys::{Algorithm, Certificate, PrivateKey, PublicKey, PublicKeyOrCertificate};
-use russh::{Channel, ChannelOpenFailure, ChannelWriteHalf};
+use russh::keys::{Algorithm, Certificate, PrivateKey, PublicKey};
+use russh::{Channel, ChannelWriteHalf};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
 use crate::algorithms;
-use crate::certificate::verify_host_certificate;
 use crate::config::{HostTrust, TargetConfig};
+use crate::domain::forward::{Direction, Endpoint, Forward};
+use crate::domain::hold::Clearance;
 use crate::domain::name::LoginName;
 use crate::flow::{Drain, Gauge, Load, PromptSocket, TargetSocket, pump, queue};
+use callbacks::{HostCheck, Welcome};
+
+pub use callbacks::{Opened, Origin};
 
 /// How long connecting to a target and logging in may take.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(15);
@@ -67,6 +74,17 @@ pub enum TargetError {
         /// Why.
         cause: russh::Error,
     },
+    /// Its sshd does not forward, or not this.
+    #[error("`{name}` does not forward that: {cause}")]
+    NotForwarded {
+        /// The target.
+        name: String,
+        /// Why.
+        cause: russh::Error,
+    },
+    /// What was cleared is no forward of this kind.
+    #[error("what was cleared is not this forward")]
+    NotCleared,
 }
 
 /// A connection to a target whose host key is verified; nobody is logged in yet.
@@ -75,6 +93,8 @@ pub struct Dialled {
     handle: client::Handle<HostCheck>,
     from: Option<IpAddr>,
     load: Arc<Load>,
+    welcome: Welcome,
+    opened: mpsc::Receiver<Opened>,
 }
 
 /// A connection that is logged in.
@@ -82,9 +102,17 @@ pub struct Link {
     name: String,
     handle: client::Handle<HostCheck>,
     load: Arc<Load>,
+    welcome: Welcome,
+    openings: Option<Openings>,
 }
 
-/// A session channel on a target, with the connection that it keeps open.
+/// The channels that a target opens because it was asked to. Dropped, all of them are refused.
+pub struct Openings {
+    opened: mpsc::Receiver<Opened>,
+    load: Arc<Load>,
+}
+
+/// A channel on a target, with the connection that it keeps open.
 pub struct TargetChannel {
     /// What comes from the target, in order.
     pub input: Drain,
@@ -127,10 +155,12 @@ async fn connect(target: &TargetConfig) -> Result<Dialled, TargetError> {
         .map(|address: SocketAddr| address.ip())
         .ok();
     let load = Arc::new(Load::default());
-    let check = HostCheck {
-        names: vec![name.clone(), target.address.clone()],
-        trust: target.host.clone(),
-    };
+    let welcome = Welcome::default();
+    let (check, opened) = HostCheck::new(
+        vec![name.clone(), target.address.clone()],
+        target.host.clone(),
+        welcome.clone(),
+    );
     let settings = Arc::new(settings(&target.host));
     match client::connect_stream(
         settings,
@@ -144,6 +174,8 @@ async fn connect(target: &TargetConfig) -> Result<Dialled, TargetError> {
             handle,
             from,
             load,
+            welcome,
+            opened,
         }),
         Err(russh::Error::UnknownKey) => Err(TargetError::HostKey(name)),
         Err(cause) => Err(TargetError::Protocol { name, cause }),
@@ -220,6 +252,11 @@ impl Dialled {
             Ok(Ok(result)) if result.success() => Ok(Link {
                 name: self.name,
                 handle: self.handle,
+                welcome: self.welcome,
+                openings: Some(Openings {
+                    opened: self.opened,
+                    load: Arc::clone(&self.load),
+                }),
                 load: self.load,
             }),
             Ok(Ok(_)) => Err(TargetError::LoginRefused {
@@ -236,150 +273,129 @@ impl Link {
     /// # Errors
     /// When the target does not open it.
     pub async fn open(self, tasks: &TaskTracker) -> Result<TargetChannel, TargetError> {
-        match tokio::time::timeout(DIAL_TIMEOUT, self.handle.channel_open_session()).await {
-            Err(_) => Err(TargetError::TimedOut { name: self.name }),
-            Ok(Err(cause)) => Err(TargetError::Protocol {
-                name: self.name,
-                cause,
-            }),
-            Ok(Ok(channel)) => {
-                let (reader, output) = channel.split();
-                let (filler, input) = queue(Gauge::new(Arc::clone(&self.load)));
-                tasks.spawn(pump(reader, filler));
-                Ok(TargetChannel {
-                    input,
-                    output,
-                    link: self,
-                })
+        let channel = in_time(&self.name, self.handle.channel_open_session()).await?;
+        let channel = channel.map_err(|cause| self.failed(cause))?;
+        Ok(self.with(channel, tasks))
+    }
+
+    /// Opens a connection from the target to the host or socket that was cleared (RFC 4254 section 7.2).
+    ///
+    /// # Errors
+    /// When something else was cleared, or the target does not make the connection.
+    pub async fn reach(
+        self,
+        clearance: &Clearance,
+        tasks: &TaskTracker,
+    ) -> Result<TargetChannel, TargetError> {
+        // Where the client's own connection came from is nothing that a target has to know.
+        let (originator, port) = ("127.0.0.1", 0);
+        let channel = match cleared(clearance, Direction::Local)? {
+            Endpoint::Port { host, port: to } => {
+                let opening =
+                    self.handle
+                        .channel_open_direct_tcpip(host, to.into(), originator, port);
+                in_time(&self.name, opening).await?
             }
+            Endpoint::Socket(path) => {
+                let opening = self.handle.channel_open_direct_streamlocal(path);
+                in_time(&self.name, opening).await?
+            }
+        };
+        let channel = channel.map_err(|cause| self.not_forwarded(cause))?;
+        Ok(self.with(channel, tasks))
+    }
+
+    /// Has the target listen on what was cleared (RFC 4254 section 7.1), as long as this link is kept, and gives the
+    /// port that it chose where that was 0. What connects there comes by [`Link::openings`].
+    ///
+    /// # Errors
+    /// When something else was cleared, or the target does not listen.
+    pub async fn listen(&self, clearance: &Clearance) -> Result<u32, TargetError> {
+        let endpoint = cleared(clearance, Direction::Remote)?;
+        self.welcome.forwards();
+        let listening = match endpoint {
+            Endpoint::Port { host, port } => {
+                let asked = self.handle.tcpip_forward(host, port.into());
+                in_time(&self.name, asked).await?
+            }
+            Endpoint::Socket(path) => {
+                let asked = self.handle.streamlocal_forward(path);
+                in_time(&self.name, asked).await?.map(|()| 0)
+            }
+        };
+        listening.map_err(|cause| self.not_forwarded(cause))
+    }
+
+    /// The target may open channels to the client's agent from now on; they come by [`Link::openings`].
+    pub fn expect_agent(&self) {
+        self.welcome.agents();
+    }
+
+    /// What the target opens; there is one to take.
+    pub fn openings(&mut self) -> Option<Openings> {
+        self.openings.take()
+    }
+
+    fn with(self, channel: Channel<Msg>, tasks: &TaskTracker) -> TargetChannel {
+        let (input, output) = split(channel, &self.load, tasks);
+        TargetChannel {
+            input,
+            output,
+            link: self,
         }
     }
+
+    fn failed(&self, cause: russh::Error) -> TargetError {
+        let name = self.name.clone();
+        TargetError::Protocol { name, cause }
+    }
+
+    fn not_forwarded(&self, cause: russh::Error) -> TargetError {
+        let name = self.name.clone();
+        TargetError::NotForwarded { name, cause }
+    }
 }
 
-/// Verifies the host key and refuses whatever a target opens.
-struct HostCheck {
-    names: Vec<String>,
-    trust: HostTrust,
+impl Openings {
+    /// The next channel; `None` when the link is gone. Safe to cancel.
+    pub async fn next(&mut self) -> Option<Opened> {
+        self.opened.recv().await
+    }
+
+    /// Takes over a channel; its messages are drained on `tasks`.
+    pub async fn accept(
+        &self,
+        opened: Opened,
+        tasks: &TaskTracker,
+    ) -> (Drain, ChannelWriteHalf<Msg>) {
+        let channel = opened.accept().await;
+        split(channel, &self.load, tasks)
+    }
 }
 
-impl client::Handler for HostCheck {
-    type Error = russh::Error;
+fn split(
+    channel: Channel<Msg>,
+    load: &Arc<Load>,
+    tasks: &TaskTracker,
+) -> (Drain, ChannelWriteHalf<Msg>) {
+    let (reader, output) = channel.split();
+    let (filler, input) = queue(Gauge::new(Arc::clone(load)));
+    tasks.spawn(pump(reader, filler));
+    (input, output)
+}
 
-    async fn check_server_key(
-        &mut self,
-        shown: &PublicKeyOrCertificate,
-    ) -> Result<bool, Self::Error> {
-        Ok(match (&self.trust, shown) {
-            (HostTrust::Pinned(keys), PublicKeyOrCertificate::PublicKey { key, .. }) => keys
-                .iter()
-                .any(|pinned| pinned.key_data() == key.key_data()),
-            (HostTrust::Authority(authority), PublicKeyOrCertificate::Certificate(certificate)) => {
-                let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
-                let verified =
-                    verify_host_certificate(certificate, authority, &names, Timestamp::now());
-                if let Err(refused) = &verified {
-                    tracing::warn!(target = %self.names.join("/"), %refused, "host certificate refused");
-                }
-                verified.is_ok()
-            }
-            (HostTrust::Pinned(_), PublicKeyOrCertificate::Certificate(_))
-            | (HostTrust::Authority(_), PublicKeyOrCertificate::PublicKey { .. }) => false,
-        })
-    }
+/// What a target is asked for, unless it takes too long.
+async fn in_time<T>(name: &str, asked: impl Future<Output = T>) -> Result<T, TargetError> {
+    let timed = tokio::time::timeout(DIAL_TIMEOUT, asked).await;
+    timed.map_err(|_| TargetError::TimedOut {
+        name: name.to_owned(),
+    })
+}
 
-    async fn server_channel_open_forwarded_tcpip(
-        &mut self,
-        _channel: Channel<Msg>,
-        _address: &str,
-        _port: u32,
-        _originator_address: &str,
-        _originator_port: u32,
-        reply: client::ChannelOpenHandle,
-        _session: &mut client::Session,
-    ) -> Result<(), Self::Error> {
-        reply
-            .reject(ChannelOpenFailure::AdministrativelyProhibited)
-            .await;
-        Ok(())
-    }
-
-    async fn server_channel_open_forwarded_streamlocal(
-        &mut self,
-        _channel: Channel<Msg>,
-        _path: &str,
-        reply: client::ChannelOpenHandle,
-        _session: &mut client::Session,
-    ) -> Result<(), Self::Error> {
-        reply
-            .reject(ChannelOpenFailure::AdministrativelyProhibited)
-            .await;
-        Ok(())
-    }
-
-    async fn server_channel_open_agent_forward(
-        &mut self,
-        _channel: Channel<Msg>,
-        reply: client::ChannelOpenHandle,
-        _session: &mut client::Session,
-    ) -> Result<(), Self::Error> {
-        reply
-            .reject(ChannelOpenFailure::AdministrativelyProhibited)
-            .await;
-        Ok(())
-    }
-
-    async fn server_channel_open_session(
-        &mut self,
-        _channel: Channel<Msg>,
-        reply: client::ChannelOpenHandle,
-        _session: &mut client::Session,
-    ) -> Result<(), Self::Error> {
-        reply
-            .reject(ChannelOpenFailure::AdministrativelyProhibited)
-            .await;
-        Ok(())
-    }
-
-    async fn server_channel_open_direct_tcpip(
-        &mut self,
-        _channel: Channel<Msg>,
-        _host: &str,
-        _port: u32,
-        _originator_address: &str,
-        _originator_port: u32,
-        reply: client::ChannelOpenHandle,
-        _session: &mut client::Session,
-    ) -> Result<(), Self::Error> {
-        reply
-            .reject(ChannelOpenFailure::AdministrativelyProhibited)
-            .await;
-        Ok(())
-    }
-
-    async fn server_channel_open_direct_streamlocal(
-        &mut self,
-        _channel: Channel<Msg>,
-        _path: &str,
-        reply: client::ChannelOpenHandle,
-        _session: &mut client::Session,
-    ) -> Result<(), Self::Error> {
-        reply
-            .reject(ChannelOpenFailure::AdministrativelyProhibited)
-            .await;
-        Ok(())
-    }
-
-    async fn server_channel_open_x11(
-        &mut self,
-        _channel: Channel<Msg>,
-        _address: &str,
-        _port: u32,
-        reply: client::ChannelOpenHandle,
-        _session: &mut client::Session,
-    ) -> Result<(), Self::Error> {
-        reply
-            .reject(ChannelOpenFailure::AdministrativelyProhibited)
-            .await;
-        Ok(())
+/// The forward of a clearance, read back from the bytes that were cleared.
+fn cleared(clearance: &Clearance, direction: Direction) -> Result<Endpoint, TargetError> {
+    match Forward::of(clearance.command()) {
+        Some(forward) if forward.direction == direction => Ok(forward.endpoint),
+        Some(_) | None => Err(TargetError::NotCleared),
     }
 }

@@ -27,7 +27,7 @@ pub enum Layer {
     Shell,
     /// A subsystem request, such as `sftp`.
     Subsystem,
-    /// A port or socket forward.
+    /// A port or socket forward, or the agent of one's own.
     Forward,
 }
 

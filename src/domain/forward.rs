@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::domain::command::shows_as_itself;
+use crate::domain::command::{Command, Layer, shows_as_itself};
 
 /// Longest host name or socket path, in bytes (a socket address of Linux holds 108).
 const NAME_BYTES: usize = 255;
@@ -57,7 +57,9 @@ pub struct Forward {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ForwardError {
     /// Nothing that can be shown to people.
-    #[error("a host or socket name must be printable, without spaces, and of at most {NAME_BYTES} bytes")]
+    #[error(
+        "a host or socket name must be printable, without spaces, and of at most {NAME_BYTES} bytes"
+    )]
     Name,
     /// RFC 4254 has 32 bits for it.
     #[error("there are no ports beyond 65535")]
@@ -66,11 +68,24 @@ pub enum ForwardError {
     #[error("a host and a port, or a socket, is needed")]
     Missing,
     /// The text is none of ours.
-    #[error("a forward is written `local HOST:PORT`, `remote HOST:PORT`, `local socket PATH` or `remote socket PATH`")]
+    #[error(
+        "a forward is written `local HOST:PORT`, `remote HOST:PORT`, `local socket PATH` or `remote socket PATH`"
+    )]
     Text,
 }
 
+/// The text of a command that asks for the client's own agent on the target, in the layer of forwards.
+pub const AGENT: &str = "agent";
+
 impl Forward {
+    /// The forward that a command asks for, where it is one.
+    pub fn of(command: &Command) -> Option<Self> {
+        match command.layer {
+            Layer::Forward => std::str::from_utf8(&command.bytes).ok()?.parse().ok(),
+            Layer::Exec | Layer::Line | Layer::Shell | Layer::Subsystem => None,
+        }
+    }
+
     /// A connection to a host and port (RFC 4254 section 7.2), or listening there (section 7.1).
     ///
     /// # Errors
@@ -173,7 +188,10 @@ mod tests {
     fn a_forward_is_read_back_from_its_text() {
         let port = |direction, host, port| Forward::port(direction, host, port).unwrap();
         for (forward, text) in [
-            (port(Direction::Local, "localhost", 5432), "local localhost:5432"),
+            (
+                port(Direction::Local, "localhost", 5432),
+                "local localhost:5432",
+            ),
             (port(Direction::Local, "::1", 80), "local [::1]:80"),
             (port(Direction::Remote, "", 0), "remote :0"),
             (
@@ -198,7 +216,10 @@ mod tests {
         assert_eq!(local("", 1), ForwardError::Missing);
         let socket = Forward::socket(Direction::Remote, "/run/\nx");
         assert_eq!(socket, Err(ForwardError::Name));
-        assert_eq!("local localhost:080".parse::<Forward>(), Err(ForwardError::Text));
+        assert_eq!(
+            "local localhost:080".parse::<Forward>(),
+            Err(ForwardError::Text)
+        );
         assert_eq!("agent".parse::<Forward>(), Err(ForwardError::Text));
     }
 
