@@ -4,20 +4,25 @@
 //! waiting, and is found again, in order, in the channel's [`Drain`]. Callbacks that would wait for a person or a
 //! target do not exist: what takes long is a round of keyboard-interactive or a task of its own.
 
+mod connection;
+
 pub mod limits;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use russh::keys::{Certificate, PrivateKey, PublicKey};
 use russh::server::{self, Auth, Msg, Session};
-use russh::{Channel, ChannelId, ChannelOpenFailure, ChannelWriteHalf, MethodKind, MethodSet};
+use russh::{Channel, ChannelId, ChannelOpenFailure, MethodKind, MethodSet};
 use tokio_util::task::TaskTracker;
 
 use crate::algorithms;
-use crate::flow::{Drain, Gauge, Load, pump, queue};
+use crate::domain::forward::{Direction, Endpoint, Forward};
+use crate::flow::Load;
+use connection::Gauges;
+
+pub use connection::{ClientChannel, ClientConnection, NotOpened, Offer};
 
 /// Largest packet we take (RFC 4253 section 6.1 asks for 32768 at least).
 const PACKET_BYTES: u32 = 32 * 1024;
@@ -31,8 +36,6 @@ const AUTHENTICATION_ATTEMPTS: usize = 20;
 /// for ten minutes.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 const UNANSWERED: usize = 20;
-/// Channels that one connection may have open.
-const CHANNELS: usize = 100;
 
 /// What becomes of an authentication attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,31 +61,39 @@ pub enum Round {
     Refuse,
 }
 
-/// A channel that a client opened.
+/// What a client opens a channel for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish<'a> {
+    /// A shell, a command or a subsystem.
+    Session,
+    /// A connection to a host and port (`ssh -J`, `-W`, `-L`, `-D`).
+    Port(&'a str, u32),
+    /// A connection to a Unix socket (`ssh -L`).
+    Socket(&'a str),
+}
+
+/// When a channel that is wanted is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// Now: what it is for is decided inside.
+    Now,
+    /// When it was decided that it may be, if ever.
+    Decided,
+}
+
+/// A channel that a client wants.
 pub enum Opened {
     /// For a shell, a command or a subsystem.
     Session(ClientChannel),
-    /// To a host and port (`ssh -J`, `-W`, `-L`).
-    Direct {
+    /// For a second SSH connection to a host (`ssh -J`).
+    Jump {
         /// The channel.
         channel: ClientChannel,
         /// The host that was asked for.
         host: String,
-        /// The port.
-        port: u32,
     },
-}
-
-/// The client's end of a channel.
-pub struct ClientChannel {
-    /// Its number on the connection.
-    pub id: ChannelId,
-    /// What comes from the client, in order.
-    pub input: Drain,
-    /// What goes to the client.
-    pub output: ChannelWriteHalf<Msg>,
-    /// The connection, for what the write half cannot send.
-    pub connection: server::Handle,
+    /// Through a target to something beside it; not opened yet.
+    Forward(Offer),
 }
 
 /// Whoever answers the questions of one connection.
@@ -106,21 +117,32 @@ pub trait Reception: Send + 'static {
     /// The client is in.
     fn entered(&mut self);
 
-    /// A channel was opened. It is confirmed already; its task is the reception's.
+    /// May there be such a channel, and when?
     ///
     /// # Errors
     /// The reason to refuse it with.
-    fn admits(&mut self, direct: Option<(&str, u32)>) -> Result<(), ChannelOpenFailure>;
+    fn admits(&mut self, wish: Wish<'_>) -> Result<When, ChannelOpenFailure>;
 
-    /// Takes over a channel that was admitted.
+    /// Takes over a channel that was admitted; its task is the reception's.
     fn opened(&mut self, opened: Opened);
+
+    /// May a target listen for the client? Gives the port that the target chose where the client left that open, else
+    /// 0; `None` when it does not listen. The protocol wants the answer in order, so that this connection waits for it:
+    /// it comes within seconds.
+    fn listen(
+        &mut self,
+        forward: Forward,
+        connection: ClientConnection,
+    ) -> impl Future<Output = Option<u32>> + Send;
+
+    /// Ends the listening of a forward; whether there was any.
+    fn unlisten(&mut self, forward: &Forward) -> bool;
 }
 
 /// One connection's callbacks.
 pub struct Callbacks<R> {
     reception: R,
-    load: Arc<Load>,
-    gauges: HashMap<ChannelId, Arc<Gauge>>,
+    gauges: Gauges,
     tasks: TaskTracker,
 }
 
@@ -129,32 +151,57 @@ impl<R: Reception> Callbacks<R> {
     pub fn new(reception: R, load: Arc<Load>, tasks: TaskTracker) -> Self {
         Self {
             reception,
-            load,
-            gauges: HashMap::new(),
+            gauges: Gauges::new(load),
             tasks,
         }
     }
 
-    fn adopt(&mut self, channel: Channel<Msg>, session: &Session) -> ClientChannel {
-        let id = channel.id();
-        let gauge = Gauge::new(Arc::clone(&self.load));
-        self.gauges.insert(id, Arc::clone(&gauge));
-        let (reader, output) = channel.split();
-        let (filler, input) = queue(gauge);
-        self.tasks.spawn(pump(reader, filler));
-        ClientChannel {
-            id,
-            input,
-            output,
-            connection: session.handle(),
-        }
+    fn connection(&self, session: &Session) -> ClientConnection {
+        ClientConnection::new(session.handle(), self.gauges.clone(), self.tasks.clone())
     }
 
-    fn admits(&mut self, direct: Option<(&str, u32)>) -> Result<(), ChannelOpenFailure> {
-        if self.gauges.len() >= CHANNELS {
+    fn admits(&mut self, wish: Wish<'_>) -> Result<When, ChannelOpenFailure> {
+        if self.gauges.full() {
             return Err(ChannelOpenFailure::ResourceShortage);
         }
-        self.reception.admits(direct)
+        self.reception.admits(wish)
+    }
+
+    /// A channel to somewhere: a jump is opened at once, a forward when it was decided about.
+    async fn direct(
+        &mut self,
+        channel: Channel<Msg>,
+        wish: Wish<'_>,
+        reply: server::ChannelOpenHandle,
+        connection: ClientConnection,
+    ) {
+        let forward = match wish {
+            Wish::Session => return reply.reject(ChannelOpenFailure::ConnectFailed).await,
+            Wish::Port(host, port) => Forward::port(Direction::Local, host, port),
+            Wish::Socket(path) => Forward::socket(Direction::Local, path),
+        };
+        let (when, forward) = match (self.admits(wish), forward) {
+            (Ok(when), Ok(forward)) => (when, forward),
+            (Err(reason), _) => return reply.reject(reason).await,
+            (Ok(_), Err(_)) => return reply.reject(ChannelOpenFailure::ConnectFailed).await,
+        };
+        let channel = connection.adopt(channel);
+        let opened = match (when, forward) {
+            (
+                When::Now,
+                Forward {
+                    endpoint: Endpoint::Port { host, .. },
+                    ..
+                },
+            ) => {
+                reply.accept().await;
+                Opened::Jump { channel, host }
+            }
+            (When::Now | When::Decided, forward) => {
+                Opened::Forward(Offer::new(forward, channel, reply))
+            }
+        };
+        self.reception.opened(opened);
     }
 }
 
@@ -224,10 +271,10 @@ impl<R: Reception> server::Handler for Callbacks<R> {
         reply: server::ChannelOpenHandle,
         session: &mut Session,
     ) -> Result<(), Self::Error> {
-        match self.admits(None) {
-            Ok(()) => {
+        match self.admits(Wish::Session) {
+            Ok(_) => {
                 reply.accept().await;
-                let channel = self.adopt(channel, session);
+                let channel = self.connection(session).adopt(channel);
                 self.reception.opened(Opened::Session(channel));
             }
             Err(reason) => reply.reject(reason).await,
@@ -245,19 +292,71 @@ impl<R: Reception> server::Handler for Callbacks<R> {
         reply: server::ChannelOpenHandle,
         session: &mut Session,
     ) -> Result<(), Self::Error> {
-        match self.admits(Some((host, port))) {
-            Ok(()) => {
-                reply.accept().await;
-                let channel = self.adopt(channel, session);
-                self.reception.opened(Opened::Direct {
-                    channel,
-                    host: host.to_owned(),
-                    port,
-                });
-            }
-            Err(reason) => reply.reject(reason).await,
-        }
+        let connection = self.connection(session);
+        self.direct(channel, Wish::Port(host, port), reply, connection)
+            .await;
         Ok(())
+    }
+
+    async fn channel_open_direct_streamlocal(
+        &mut self,
+        channel: Channel<Msg>,
+        path: &str,
+        reply: server::ChannelOpenHandle,
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        let connection = self.connection(session);
+        self.direct(channel, Wish::Socket(path), reply, connection)
+            .await;
+        Ok(())
+    }
+
+    async fn tcpip_forward(
+        &mut self,
+        address: &str,
+        port: &mut u32,
+        session: &mut Session,
+    ) -> Result<bool, Self::Error> {
+        let Ok(forward) = Forward::port(Direction::Remote, address, *port) else {
+            return Ok(false);
+        };
+        let connection = self.connection(session);
+        let listening = self.reception.listen(forward, connection).await;
+        if let (Some(chosen), 0) = (listening, *port) {
+            *port = chosen;
+        }
+        Ok(listening.is_some())
+    }
+
+    async fn cancel_tcpip_forward(
+        &mut self,
+        address: &str,
+        port: u32,
+        _session: &mut Session,
+    ) -> Result<bool, Self::Error> {
+        let forward = Forward::port(Direction::Remote, address, port);
+        Ok(forward.is_ok_and(|forward| self.reception.unlisten(&forward)))
+    }
+
+    async fn streamlocal_forward(
+        &mut self,
+        path: &str,
+        session: &mut Session,
+    ) -> Result<bool, Self::Error> {
+        let Ok(forward) = Forward::socket(Direction::Remote, path) else {
+            return Ok(false);
+        };
+        let connection = self.connection(session);
+        Ok(self.reception.listen(forward, connection).await.is_some())
+    }
+
+    async fn cancel_streamlocal_forward(
+        &mut self,
+        path: &str,
+        _session: &mut Session,
+    ) -> Result<bool, Self::Error> {
+        let forward = Forward::socket(Direction::Remote, path);
+        Ok(forward.is_ok_and(|forward| self.reception.unlisten(&forward)))
     }
 
     async fn channel_close(
@@ -265,14 +364,21 @@ impl<R: Reception> server::Handler for Callbacks<R> {
         channel: ChannelId,
         _session: &mut Session,
     ) -> Result<(), Self::Error> {
-        self.gauges.remove(&channel);
+        self.gauges.remove(channel);
         Ok(())
     }
 
     fn adjust_window(&mut self, channel: ChannelId, current: u32) -> u32 {
-        self.gauges
-            .get(&channel)
-            .map_or(current, |gauge| gauge.window())
+        self.gauges.window(channel, current)
+    }
+
+    // Whether the agent is passed on is decided when the program starts; a client that may not is told there.
+    async fn agent_request(
+        &mut self,
+        _channel: ChannelId,
+        _session: &mut Session,
+    ) -> Result<bool, Self::Error> {
+        Ok(true)
     }
 
     async fn pty_request(

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use futures::task::AtomicWaker;
 
 pub use paced::{ClientSocket, PromptSocket, TargetSocket};
-pub use queue::{Credited, Drain, Filler, Item, pump, queue};
+pub use queue::{Credited, Drain, Ended, Filler, Item, pump, queue};
 pub use stream::ChannelStream;
 
 /// Bytes of one channel that may wait here before its peer is slowed.

@@ -8,6 +8,8 @@
 //! Invariants: no session without a running recording, nothing on a target without a clearance, no action without
 //! its audit record; when any of that fails, the session ends.
 
+pub mod agent;
+
 pub mod board;
 
 pub mod client;
@@ -18,11 +20,15 @@ pub mod decision;
 
 pub mod operations;
 
+pub mod forwards;
+
 pub mod input;
 
 pub mod launch;
 
 pub mod listener;
+
+pub mod notices;
 
 pub mod opening;
 
@@ -36,7 +42,11 @@ pub mod screen;
 
 pub mod session;
 
+pub mod splice;
+
 pub mod start;
+
+pub mod suspension;
 
 pub mod theatre;
 
@@ -53,7 +63,7 @@ use crate::authority::Authority;
 use crate::config::Config;
 use crate::domain::audit::AuditEvent;
 use crate::domain::hold::Resolved;
-use crate::domain::id::SessionId;
+use crate::domain::id::{HoldId, SessionId};
 use crate::domain::name::NodeName;
 use crate::identity::Identity;
 use crate::policy::PolicyKeeper;
@@ -150,6 +160,18 @@ impl Services {
             resolution: resolved.resolution().clone(),
         };
         self.audit.append(event, Timestamp::now()).await.map(drop)
+    }
+
+    /// Takes a hold back for whoever is not there any more, and tells the audit.
+    pub async fn withdraw(&self, hold: &HoldId, why: &str) {
+        match self.approvals.withdraw(hold, why).await {
+            Ok(resolved) => {
+                if let Err(error) = self.hold_ended(&resolved).await {
+                    tracing::error!(%hold, %error, "the end of a request could not be audited");
+                }
+            }
+            Err(error) => tracing::error!(%hold, %error, "a request could not be withdrawn"),
+        }
     }
 
     /// Ends the holds whose time is over and for which nobody waits any more.

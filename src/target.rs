@@ -20,7 +20,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::algorithms;
 use crate::config::{HostTrust, TargetConfig};
-use crate::domain::forward::{Direction, Endpoint, Forward};
+use crate::domain::command::Layer;
+use crate::domain::forward::{AGENT, Direction, Endpoint, Forward};
 use crate::domain::hold::Clearance;
 use crate::domain::name::LoginName;
 use crate::flow::{Drain, Gauge, Load, PromptSocket, TargetSocket, pump, queue};
@@ -122,6 +123,22 @@ pub struct TargetChannel {
 }
 
 impl TargetChannel {
+    /// The target may open channels to the client's agent from now on, where that is what was cleared; they come by
+    /// [`TargetChannel::openings`].
+    pub fn expect_agent(&self, clearance: &Clearance) -> bool {
+        let command = clearance.command();
+        let cleared = command.layer == Layer::Forward && command.bytes == AGENT.as_bytes();
+        if cleared {
+            self.link.welcome.agents();
+        }
+        cleared
+    }
+
+    /// What the target opens; there is one to take.
+    pub fn openings(&mut self) -> Option<Openings> {
+        self.link.openings()
+    }
+
     /// The two directions, and the connection that must be kept as long as either is used.
     pub fn into_parts(self) -> (Drain, ChannelWriteHalf<Msg>, Link) {
         (self.input, self.output, self.link)
@@ -326,11 +343,6 @@ impl Link {
         listening.map_err(|cause| self.not_forwarded(cause))
     }
 
-    /// The target may open channels to the client's agent from now on; they come by [`Link::openings`].
-    pub fn expect_agent(&self) {
-        self.welcome.agents();
-    }
-
     /// What the target opens; there is one to take.
     pub fn openings(&mut self) -> Option<Openings> {
         self.openings.take()
@@ -362,14 +374,25 @@ impl Openings {
         self.opened.recv().await
     }
 
-    /// Takes over a channel; its messages are drained on `tasks`.
-    pub async fn accept(
-        &self,
-        opened: Opened,
-        tasks: &TaskTracker,
-    ) -> (Drain, ChannelWriteHalf<Msg>) {
-        let channel = opened.accept().await;
-        split(channel, &self.load, tasks)
+    /// What takes channels over, so that the next is waited for meanwhile.
+    pub fn acceptor(&self, tasks: &TaskTracker) -> Acceptor {
+        Acceptor {
+            load: Arc::clone(&self.load),
+            tasks: tasks.clone(),
+        }
+    }
+}
+
+/// Takes over channels that a target opened.
+pub struct Acceptor {
+    load: Arc<Load>,
+    tasks: TaskTracker,
+}
+
+impl Acceptor {
+    /// Opens a channel; its messages are drained.
+    pub async fn accept(&self, opened: Opened) -> (Drain, ChannelWriteHalf<Msg>) {
+        split(opened.accept().await, &self.load, &self.tasks)
     }
 }
 

@@ -161,6 +161,19 @@ pub enum AuditEvent {
         /// What was approved, and runs.
         digest: CommandDigest,
     },
+    /// A connection through a forward ended. Its bytes are counted; it is not recorded.
+    ForwardEnded {
+        /// The session that its clearance was for.
+        session: SessionId,
+        /// What was cleared.
+        digest: CommandDigest,
+        /// The forward, safe to print.
+        text: String,
+        /// Bytes from the client to the target.
+        bytes_in: u64,
+        /// Bytes from the target to the client.
+        bytes_out: u64,
+    },
     /// A recording was opened for replay.
     Replayed {
         /// Which.

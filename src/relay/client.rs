@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use russh::server::{self, Msg};
+use russh::server::Msg;
 use russh::{ChannelId, ChannelWriteHalf, Sig};
 
 use super::REFUSED_STATUS;
+use crate::accept::ClientConnection;
 use crate::domain::command::shows_as_itself;
 
 /// SSH_EXTENDED_DATA_STDERR (RFC 4254 section 5.2).
@@ -28,7 +29,7 @@ pub enum Side {
 pub struct Client {
     id: ChannelId,
     output: ChannelWriteHalf<Msg>,
-    connection: server::Handle,
+    connection: ClientConnection,
 }
 
 /// How a channel ends.
@@ -76,12 +77,17 @@ pub fn signal_name(signal: &Sig) -> String {
 
 impl Client {
     /// The way to the client of a channel.
-    pub fn new(id: ChannelId, output: ChannelWriteHalf<Msg>, connection: server::Handle) -> Self {
+    pub fn new(id: ChannelId, output: ChannelWriteHalf<Msg>, connection: ClientConnection) -> Self {
         Self {
             id,
             output,
             connection,
         }
+    }
+
+    /// The connection.
+    pub fn connection(&self) -> &ClientConnection {
+        &self.connection
     }
 
     /// Sends what a program wrote to its standard output. Waits for the client's window.
@@ -137,6 +143,7 @@ impl Client {
             } => {
                 let signal = (name.clone(), *core_dumped, message.clone());
                 self.connection
+                    .handle()
                     .exit_signal_request(self.id, signal.0, signal.1, signal.2, String::new())
                     .await
             }

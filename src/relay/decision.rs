@@ -8,6 +8,7 @@ use super::reception::Visit;
 use crate::domain::action::{Action, Requirements};
 use crate::domain::audit::AuditEvent;
 use crate::domain::command::{Command, Layer, Reading};
+use crate::domain::forward::{AGENT, Forward};
 use crate::domain::hold::Clearance;
 use crate::domain::name::LoginName;
 use crate::domain::principal::Principal;
@@ -43,6 +44,16 @@ impl<'a> Asker<'a> {
         }
     }
 
+    /// The person's connection.
+    pub fn visit(&self) -> &'a Arc<Visit> {
+        self.visit
+    }
+
+    /// What is asked about.
+    pub fn target(&self) -> &'a TargetInfo {
+        self.target
+    }
+
     fn principal(&self) -> &'a Principal {
         self.visit.identified.identity().principal()
     }
@@ -66,7 +77,7 @@ impl<'a> Asker<'a> {
                 login: Some(self.login.clone()),
                 command: command.map(Command::digest),
                 reading: reading.cloned(),
-                forward: None,
+                forward: command.and_then(Forward::of),
             },
         };
         self.visit.services.policy.current().decide(&question)
@@ -137,6 +148,7 @@ fn stricter(one: (Action, Verdict), other: (Action, Verdict)) -> (Action, Verdic
 fn actions(command: &Command, reading: &Reading) -> Vec<Action> {
     match command.layer {
         Layer::Shell => vec![Action::Shell],
+        Layer::Forward if command.bytes == AGENT.as_bytes() => vec![Action::Agent],
         Layer::Forward => vec![Action::Forward],
         Layer::Subsystem if command.bytes == b"sftp" => vec![Action::Upload, Action::Download],
         Layer::Exec | Layer::Line | Layer::Subsystem if !reading.elevation.is_empty() => {

@@ -17,6 +17,7 @@ use super::launch::{Launch, Program, ProgramGone};
 use super::reception::Visit;
 use super::screen::Screen;
 use super::start::{Start, What};
+use super::suspension::what;
 use crate::domain::command::{Command, Layer, PARSED_BYTES, Reading, Scope};
 use crate::domain::gate::{Effect, Event, Gate, Watch};
 use crate::domain::hold::Clearance;
@@ -28,8 +29,6 @@ use crate::inspect;
 use crate::record::{Recorder, TerminalSize};
 
 mod holding;
-
-use holding::what;
 
 /// What the input side of one session works with.
 pub struct InputSide<'a> {
@@ -115,6 +114,10 @@ impl InputSide<'_> {
             }
             Err(end) => end,
         }
+    }
+
+    fn asker(&self) -> Asker<'_> {
+        Asker::new(self.visit, self.target, &self.destination.login)
     }
 
     fn note(&self, suspended: Suspended) {
@@ -409,7 +412,7 @@ impl Running<'_, '_> {
         {
             return Ok(Event::Cleared(clearance));
         }
-        let asker = Asker::new(side.visit, side.target, &side.destination.login);
+        let asker = side.asker();
         let (action, verdict) = asker.decide(&command, &reading);
         let now = Timestamp::now();
         let event = asker.event(&command, &reading, action, &verdict);

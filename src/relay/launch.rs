@@ -19,6 +19,8 @@ pub struct Launch {
     pub output: oneshot::Sender<Drain>,
     /// What the client asked for.
     pub start: Start,
+    /// The clearance of the client's agent, where it is passed on.
+    pub agent: Option<Clearance>,
 }
 
 /// A session's program.
@@ -141,6 +143,11 @@ impl Launch {
             output
                 .request_pty(true, term, *columns, *rows, *width, *height, modes)
                 .await?;
+        }
+        if let Some(agent) = &self.agent
+            && self.channel.expect_agent(agent)
+        {
+            output.agent_forward(false).await?;
         }
         let layer = clearance.command().layer;
         let bytes = clearance.into_bytes();

@@ -18,7 +18,7 @@ use crate::domain::lifecycle::Granted;
 use crate::domain::name::TargetName;
 use crate::domain::target::{Destination, TargetInfo};
 use crate::domain::verdict::{Denial, Permit, Verdict};
-use crate::target::{self, Dialled, TargetChannel, TargetError};
+use crate::target::{self, Dialled, Link, TargetChannel, TargetError};
 
 /// A session on a target that is ready to be told what to run.
 pub struct Opening {
@@ -77,8 +77,30 @@ pub fn ahead(
     predialled: Option<Predialled>,
     pty: Wanted,
 ) -> Result<Ahead, Refusal> {
-    let services = &visit.services;
-    let config = services.config();
+    let (target, destination) = find(visit, destination)?;
+    let session = new_session_id().ok_or_else(|| "the system gave no random bytes".to_owned())?;
+    let (sender, opening) = oneshot::channel();
+    let (visit, info) = (Arc::clone(visit), target.info.clone());
+    let tasks = visit.services.tasks.clone();
+    tasks.spawn(async move {
+        let _ = sender.send(open(&visit, &target, destination, session, predialled, pty).await);
+    });
+    Ok(Ahead {
+        session,
+        target: info,
+        opening,
+    })
+}
+
+/// The target of a destination, which may be named by an alias, and its login.
+///
+/// # Errors
+/// When there is no such target or login; the text says what to ask for instead.
+pub fn find(
+    visit: &Visit,
+    destination: &Destination,
+) -> Result<(TargetConfig, Destination), Refusal> {
+    let config = visit.services.config();
     let Some(target) = config.target(&destination.target) else {
         return Err(unknown_target(&destination.target));
     };
@@ -96,22 +118,11 @@ pub fn ahead(
             logins.join(", ")
         ));
     }
-    let session = new_session_id().ok_or_else(|| "the system gave no random bytes".to_owned())?;
     let destination = Destination {
         login: destination.login.clone(),
         target: target.info.name.clone(),
     };
-    let (sender, opening) = oneshot::channel();
-    let (visit, info, target) = (Arc::clone(visit), target.info.clone(), target.clone());
-    let tasks = services.tasks.clone();
-    tasks.spawn(async move {
-        let _ = sender.send(open(&visit, &target, destination, session, predialled, pty).await);
-    });
-    Ok(Ahead {
-        session,
-        target: info,
-        opening,
-    })
+    Ok((target.clone(), destination))
 }
 
 /// Whether policy lets a person connect to a target as any of its logins: nothing is dialled for anybody else.
@@ -148,11 +159,40 @@ async fn open(
     pty: Wanted,
 ) -> Result<Opening, Refusal> {
     let asker = Asker::new(visit, &target.info, &destination.login);
-    let verdict = asker.verdict(Action::Connect);
     let pty = match pty {
         Wanted::Terminal => true,
         Wanted::Unknown => !matches!(asker.verdict(Action::Shell), Verdict::Deny(_)),
     };
+    let agent_forwarding = !matches!(asker.verdict(Action::Agent), Verdict::Deny(_));
+    let permissions = Permissions {
+        pty,
+        agent_forwarding,
+        port_forwarding: false,
+    };
+    let (granted, link) =
+        link(visit, target, destination, session, predialled, permissions).await?;
+    let channel = link.open(&visit.services.tasks).await;
+    Ok(Opening {
+        granted,
+        channel: channel.map_err(|error| error.to_string())?,
+        pty,
+    })
+}
+
+/// A link to a target, logged in for a session with a certificate of these permissions.
+///
+/// # Errors
+/// When the person may not connect, or the target cannot be reached or does not let us in.
+pub async fn link(
+    visit: &Arc<Visit>,
+    target: &TargetConfig,
+    destination: Destination,
+    session: SessionId,
+    predialled: Option<Predialled>,
+    permissions: Permissions,
+) -> Result<(Granted, Link), Refusal> {
+    let asker = Asker::new(visit, &target.info, &destination.login);
+    let verdict = asker.verdict(Action::Connect);
     let told = visit.services.audit.append(
         connect_event(visit, &destination, &verdict),
         Timestamp::now(),
@@ -185,12 +225,8 @@ async fn open(
     told.map_err(|error| error.to_string())?;
     let dialled = dialled.map_err(|error| error.to_string())?;
     let granted = grant(visit, destination, &permit)?;
-    let channel = log_in(visit, dialled, &granted, session, pty).await?;
-    Ok(Opening {
-        granted,
-        channel,
-        pty,
-    })
+    let link = log_in(visit, dialled, &granted, session, permissions).await?;
+    Ok((granted, link))
 }
 
 fn denied(denial: &Denial, target: &TargetConfig) -> Refusal {
@@ -209,17 +245,14 @@ async fn log_in(
     dialled: Dialled,
     granted: &Granted,
     session: SessionId,
-    pty: bool,
-) -> Result<TargetChannel, Refusal> {
+    permissions: Permissions,
+) -> Result<Link, Refusal> {
     let services = &visit.services;
     let now = Timestamp::now();
     let certificate = TargetCertificate {
         grant: granted.grant(),
         session,
-        permissions: Permissions {
-            pty,
-            ..Permissions::default()
-        },
+        permissions,
         lifetime: services.config().certificates.session_ttl,
     };
     let serial = services
@@ -246,10 +279,7 @@ async fn log_in(
     let link = dialled
         .log_in(&granted.grant().destination().login, key, signed)
         .await;
-    let link = link.map_err(|error| error.to_string())?;
-    link.open(&services.tasks)
-        .await
-        .map_err(|error| error.to_string())
+    link.map_err(|error| error.to_string())
 }
 
 fn connect_event(visit: &Visit, destination: &Destination, verdict: &Verdict) -> AuditEvent {

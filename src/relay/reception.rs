@@ -9,12 +9,17 @@ use russh::ChannelOpenFailure;
 use russh::keys::{Certificate, PublicKey};
 use tokio_util::sync::CancellationToken;
 
+use super::forwards::Forwards;
+use super::notices::Notices;
 use super::opening::{self, Ahead, Predialled, Wanted};
 use super::{Services, console, listener, session};
 use crate::accept::limits::Place;
-use crate::accept::{Admission, ClientChannel, Opened, Reception, Round};
+use crate::accept::{
+    Admission, ClientChannel, ClientConnection, Offer, Opened, Reception, Round, When, Wish,
+};
 use crate::certificate::{CertificateRefused, fingerprint};
 use crate::domain::audit::AuditEvent;
+use crate::domain::forward::Forward;
 use crate::domain::lifecycle::{AwaitingIdentity, Connected, Identified};
 use crate::domain::name::TargetName;
 use crate::domain::principal::{KeyFingerprint, VerifiedIdentity};
@@ -35,6 +40,8 @@ pub struct Visit {
     pub identified: Identified,
     /// The public key they proved, for a certificate.
     pub key: PublicKey,
+    /// What is said on the connection's sessions.
+    pub notices: Notices,
 }
 
 /// What is known of a connection that is spoken inside a channel of another.
@@ -70,6 +77,7 @@ pub struct Door {
     stage: Stage,
     user: String,
     ahead: Option<Result<Ahead, String>>,
+    forwards: Option<Forwards>,
 }
 
 impl Door {
@@ -96,6 +104,7 @@ impl Door {
             stage,
             user: String::new(),
             ahead: None,
+            forwards: None,
         }
     }
 
@@ -139,6 +148,7 @@ impl Door {
             source: self.source,
             identified,
             key,
+            notices: Notices::default(),
         };
         self.stage = Stage::Identified(Arc::new(visit));
         true
@@ -243,6 +253,51 @@ impl Door {
     }
 }
 
+impl Door {
+    /// Serves the SSH connection that a client speaks inside a channel.
+    fn jump(&self, visit: Arc<Visit>, channel: ClientChannel, host: String) {
+        let Ok(name) = host.to_ascii_lowercase().parse::<TargetName>() else {
+            return;
+        };
+        let config = self.services.config();
+        let known = config.target(&name);
+        let predialled = known
+            .filter(|target| opening::may_connect(&visit, target))
+            .map(|target| opening::predial(&self.services, target));
+        let target = known.map_or(name, |target| target.info.name.clone());
+        let services = Arc::clone(&self.services);
+        let inside = Inside {
+            visit,
+            typed: host,
+            target,
+            predialled,
+        };
+        let tasks = &self.services.tasks;
+        tasks.spawn(async move { listener::serve_inside(services, channel, inside).await });
+    }
+
+    fn reach(&mut self, visit: &Arc<Visit>, offer: Offer) {
+        match self.forwards(visit) {
+            Ok(forwards) => forwards.reach(offer),
+            // Dropped, the channel is refused.
+            Err(reason) => visit.notices.say(&reason),
+        }
+    }
+
+    fn forwards(&mut self, visit: &Arc<Visit>) -> Result<&Forwards, String> {
+        let forwards = match self.forwards.take() {
+            Some(forwards) => forwards,
+            None => match self.asked()? {
+                Asked::Target(destination) => Forwards::new(visit, &destination)?,
+                Asked::Bastion => {
+                    return Err("the bastion itself forwards nothing: name a target".to_owned());
+                }
+            },
+        };
+        Ok(self.forwards.insert(forwards))
+    }
+}
+
 impl Reception for Door {
     fn banner(&self) -> Option<String> {
         let banner = self
@@ -343,20 +398,23 @@ impl Reception for Door {
         }
     }
 
-    fn admits(&mut self, direct: Option<(&str, u32)>) -> Result<(), ChannelOpenFailure> {
+    fn admits(&mut self, wish: Wish<'_>) -> Result<When, ChannelOpenFailure> {
         if self.visit().is_none() {
             return Err(ChannelOpenFailure::AdministrativelyProhibited);
         }
-        match (direct, self.asked()) {
-            (None, _) => Ok(()),
+        match (wish, self.asked()) {
+            (Wish::Session, _) => Ok(When::Now),
             // A target that does not exist is refused inside, where there is a way to say so.
-            (Some((host, _)), Ok(Asked::Bastion)) if self.inside.is_none() => {
+            (Wish::Port(host, _), Ok(Asked::Bastion)) if self.inside.is_none() => {
                 match host.to_ascii_lowercase().parse::<TargetName>() {
-                    Ok(_) => Ok(()),
+                    Ok(_) => Ok(When::Now),
                     Err(_) => Err(ChannelOpenFailure::ConnectFailed),
                 }
             }
-            (Some(_), _) => Err(ChannelOpenFailure::AdministrativelyProhibited),
+            (Wish::Port(..) | Wish::Socket(_), Ok(Asked::Target(_))) => Ok(When::Decided),
+            (Wish::Port(..) | Wish::Socket(_), Ok(Asked::Bastion) | Err(_)) => {
+                Err(ChannelOpenFailure::AdministrativelyProhibited)
+            }
         }
     }
 
@@ -371,26 +429,25 @@ impl Reception for Door {
                 let asked = self.asked();
                 tasks.spawn(async move { session_channel(visit, asked, channel, ahead).await });
             }
-            Opened::Direct { channel, host, .. } => {
-                let Ok(name) = host.to_ascii_lowercase().parse::<TargetName>() else {
-                    return;
-                };
-                let config = self.services.config();
-                let known = config.target(&name);
-                let predialled = known
-                    .filter(|target| opening::may_connect(&visit, target))
-                    .map(|target| opening::predial(&self.services, target));
-                let target = known.map_or(name, |target| target.info.name.clone());
-                let services = Arc::clone(&self.services);
-                let inside = Inside {
-                    visit,
-                    typed: host,
-                    target,
-                    predialled,
-                };
-                tasks.spawn(async move { listener::serve_inside(services, channel, inside).await });
+            Opened::Jump { channel, host } => self.jump(visit, channel, host),
+            Opened::Forward(offer) => self.reach(&visit, offer),
+        }
+    }
+
+    async fn listen(&mut self, forward: Forward, connection: ClientConnection) -> Option<u32> {
+        let visit = self.visit().cloned()?;
+        match self.forwards(&visit) {
+            Ok(forwards) => forwards.listen(forward, connection).await,
+            Err(reason) => {
+                visit.notices.say(&reason);
+                None
             }
         }
+    }
+
+    fn unlisten(&mut self, forward: &Forward) -> bool {
+        let forwards = self.forwards.as_ref();
+        forwards.is_some_and(|forwards| forwards.unlisten(forward))
     }
 }
 

@@ -4,9 +4,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
+use super::agent;
 use super::client::{Client, Ending, Side};
+use super::decision::Asker;
 use super::input::{InputEnd, InputSide, Suspended};
 use super::launch::Launch;
 use super::opening::{self, Ahead, Opening, Wanted};
@@ -17,17 +19,21 @@ use super::screen::Screen;
 use super::start::{PtyRequest, Start, What};
 use crate::accept::ClientChannel;
 use crate::domain::audit::AuditEvent;
-use crate::domain::command::visible;
-use crate::domain::hold::Hold;
-use crate::domain::id::{HoldId, SessionId};
+use crate::domain::command::{Command, visible};
+use crate::domain::hold::{Clearance, Hold};
+use crate::domain::id::SessionId;
 use crate::domain::lifecycle::Attached;
 use crate::domain::recording::{LiveRecording, SessionEnd, SessionSummary};
 use crate::domain::request::ApprovalRequest;
 use crate::domain::target::{Destination, EnforcementLayer, TargetInfo};
-use crate::flow::Drain;
+use crate::flow::{Drain, Ended};
 use crate::record::{
     Opening as RecordOpening, Origin, Outcome, RecordError, RecordLimit, Recorder,
 };
+use crate::target::{Openings, TargetChannel};
+
+/// Notices about the agent that may wait for the client's terminal.
+const AGENT_NOTICES: usize = 4;
 
 /// Runs one session on a channel, from the client's first request to the channel's end.
 pub async fn run(
@@ -110,7 +116,7 @@ impl Session<'_> {
         &self,
         input: Drain,
         start: Start,
-        channel: crate::target::TargetChannel,
+        channel: TargetChannel,
     ) -> Ending {
         let services = &self.visit.services;
         let entry = services.registry.enter(self.attached.session());
@@ -210,7 +216,7 @@ impl Session<'_> {
         &self,
         mut input: Drain,
         start: Start,
-        channel: crate::target::TargetChannel,
+        mut channel: TargetChannel,
         course: &Course,
         entry: Entry,
     ) -> Ending {
@@ -250,6 +256,14 @@ impl Session<'_> {
         };
         let end = entry.end.clone();
         let messages = self.pass_on(entry);
+        let agent = self.agent(&start, input.end()).await;
+        let agents = self.agents(agent.as_ref().map(|a| a.command().clone()), channel.openings());
+        let launch = Launch {
+            channel,
+            output: sender,
+            start,
+            agent,
+        };
         let ending = tokio::select! {
             end = output => match end {
                 OutputEnd::Closed(Ending::TargetGone) => {
@@ -265,7 +279,7 @@ impl Session<'_> {
                 OutputEnd::ClientGone => Ending::ClientGone,
                 OutputEnd::Recording(error) => self.recording_failed(&error).await,
             },
-            end = input_side.run(&mut input, Launch { channel, output: sender, start }) => match end {
+            end = input_side.run(&mut input, launch) => match end {
                 InputEnd::ClientGone => Ending::ClientGone,
                 InputEnd::ProgramGone => {
                     self.client.say(self.side, "the target went away before it was started").await;
@@ -281,6 +295,7 @@ impl Session<'_> {
             () = closed.wait() => Ending::ClientGone,
             () = end.cancelled() => Ending::Refused("ended by the bastion".to_owned()),
             () = messages => Ending::TargetGone,
+            () = agents => Ending::TargetGone,
         };
         ending
     }
@@ -299,10 +314,63 @@ impl Session<'_> {
         start
     }
 
-    /// Shows what the node has to say to its sessions.
+    /// Shows what the node has to say to its sessions, and what the connection has to say about its forwards.
     async fn pass_on(&self, mut entry: Entry) {
-        while let Some(message) = entry.messages.recv().await {
+        let mut notices = self.visit.notices.listen();
+        loop {
+            let message = tokio::select! {
+                Some(message) = entry.messages.recv() => message,
+                notice = notices.next() => notice,
+            };
             self.client.say(self.side, &message).await;
+        }
+    }
+
+    fn asker(&self) -> Asker<'_> {
+        let login = &self.attached.grant().destination().login;
+        Asker::new(self.visit, self.target, login)
+    }
+
+    /// The clearance of the client's agent, where it asked for that and gets it.
+    async fn agent(&self, start: &Start, closed: Ended) -> Option<Clearance> {
+        if !start.agent {
+            return None;
+        }
+        let (sender, mut said) = mpsc::channel::<String>(AGENT_NOTICES);
+        let say = move |text: &str| drop(sender.try_send(text.to_owned()));
+        let asker = self.asker();
+        let destination = self.attached.grant().destination();
+        let clearing = agent::clear(
+            &asker,
+            destination,
+            self.attached.session(),
+            &say,
+            closed.wait(),
+        );
+        tokio::pin!(clearing);
+        let cleared = loop {
+            tokio::select! {
+                Some(text) = said.recv() => self.client.say(self.side, &text).await,
+                cleared = &mut clearing => break cleared,
+            }
+        };
+        match cleared {
+            Ok(clearance) => Some(clearance),
+            Err(reason) => {
+                // Many have their agent passed on everywhere: only people are told, never the scripts.
+                if self.side == Side::Terminal {
+                    self.client.say(self.side, &reason).await;
+                }
+                None
+            }
+        }
+    }
+
+    /// Passes on the client's agent to those of the target who were let.
+    async fn agents(&self, command: Option<Command>, openings: Option<Openings>) {
+        if let (Some(command), Some(openings)) = (command, openings) {
+            let connection = self.client.connection();
+            agent::serve(&self.asker(), &command, openings, connection).await;
         }
         std::future::pending().await
     }
@@ -374,24 +442,12 @@ impl Session<'_> {
             },
         };
         for hold in holds {
-            self.withdraw_one(&hold, why).await;
+            self.visit.services.withdraw(&hold, why).await;
         }
     }
 
     fn owns(&self, request: &ApprovalRequest) -> bool {
         request.command.scope.session == self.attached.session()
-    }
-
-    async fn withdraw_one(&self, hold: &HoldId, why: &str) {
-        let services = &self.visit.services;
-        match services.approvals.withdraw(hold, why).await {
-            Ok(resolved) => {
-                if let Err(error) = services.hold_ended(&resolved).await {
-                    tracing::error!(%hold, %error, "the end of a request could not be audited");
-                }
-            }
-            Err(error) => tracing::error!(%hold, %error, "a request could not be withdrawn"),
-        }
     }
 }
 

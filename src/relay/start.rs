@@ -24,6 +24,8 @@ pub struct Start {
     pub pty: Option<PtyRequest>,
     /// Environment variables, which the target accepts or not.
     pub environment: Vec<(String, String)>,
+    /// Whether the client's agent is to be reached from there.
+    pub agent: bool,
 }
 
 /// The program of a channel.
@@ -57,6 +59,7 @@ impl Start {
     pub async fn read(input: &mut Drain) -> Option<Self> {
         let mut pty = None;
         let mut environment = Vec::new();
+        let mut agent = false;
         loop {
             let what = match input.next().await? {
                 Item::Message(ChannelMsg::RequestPty {
@@ -90,6 +93,10 @@ impl Start {
                     }
                     continue;
                 }
+                Item::Message(ChannelMsg::AgentForward { .. }) => {
+                    agent = true;
+                    continue;
+                }
                 Item::Message(ChannelMsg::RequestShell { .. }) => What::Shell,
                 Item::Message(ChannelMsg::Exec { command, .. }) => What::Exec(command),
                 Item::Message(ChannelMsg::RequestSubsystem { name, .. }) => What::Subsystem(name),
@@ -100,6 +107,7 @@ impl Start {
                 what,
                 pty,
                 environment,
+                agent,
             });
         }
     }

@@ -1,0 +1,461 @@
+//! The forwards of one connection (`ssh -L`, `-D`, `-W`, `-R`): each is a question to policy, may be held, and is
+//! audited with its bytes.
+//!
+//! What was cleared once is cleared for as long as the client's connection lasts and policy agrees, so that an approver
+//! is asked once for a port and not for each connection to it. Every forwarded connection has a link to the target of
+//! its own; those that come to a port that a target listens on share the link of that port. What passes is not
+//! recorded: it is another protocol's.
+
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use russh::{ChannelOpenFailure, ChannelWriteHalf, client};
+use tokio::sync::watch;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::decision::{Asker, Decision};
+use super::opening;
+use super::reception::Visit;
+use super::splice::{Passed, splice};
+use super::suspension::{self, what};
+use crate::accept::{ClientChannel, ClientConnection, NotOpened, Offer};
+use crate::config::TargetConfig;
+use crate::domain::action::{Action, Requirements};
+use crate::domain::audit::AuditEvent;
+use crate::domain::command::{Command, Layer, Reading, Scope};
+use crate::domain::forward::{Direction, Endpoint, Forward};
+use crate::domain::grant::Permissions;
+use crate::domain::hold::{Clearance, Resolved};
+use crate::domain::id::SessionId;
+use crate::domain::target::Destination;
+use crate::flow::Drain;
+use crate::target::{Link, Opened, Openings, Origin};
+
+/// Different forwards that one connection may ask for.
+const FORWARDS: usize = 1000;
+/// How long a client's connection waits for a target to listen: the protocol wants the answer in order.
+const LISTEN_TIME: Duration = Duration::from_secs(10);
+
+/// The forwards of one connection. Dropped with it, they end.
+pub struct Forwards {
+    shared: Arc<Shared>,
+    _end: DropGuard,
+}
+
+struct Shared {
+    visit: Arc<Visit>,
+    target: TargetConfig,
+    destination: Destination,
+    session: SessionId,
+    end: CancellationToken,
+    asked: Mutex<Asked>,
+}
+
+#[derive(Default)]
+struct Asked {
+    /// What was asked for, by its place among the connection's forwards.
+    ordinals: HashMap<Forward, u64>,
+    /// What was held, and how that ended.
+    held: HashMap<Forward, watch::Receiver<Option<Held>>>,
+    /// What a target listens for, until it is cancelled.
+    listening: HashMap<Forward, CancellationToken>,
+}
+
+/// An approval to go by, or why there is none.
+type Held = Result<Arc<Resolved>, String>;
+
+impl Forwards {
+    /// The forwards of a connection for that destination.
+    ///
+    /// # Errors
+    /// When there is no such target or login, in words for the person.
+    pub fn new(visit: &Arc<Visit>, destination: &Destination) -> Result<Self, String> {
+        let (target, destination) = opening::find(visit, destination)?;
+        let session = super::new_session_id().ok_or("the system gave no random bytes")?;
+        let entry = visit.services.registry.enter(session);
+        let end = CancellationToken::new();
+        let shared = Arc::new(Shared {
+            visit: Arc::clone(visit),
+            target,
+            destination,
+            session,
+            end: end.clone(),
+            asked: Mutex::default(),
+        });
+        let ended = end.clone();
+        visit.services.tasks.spawn(async move {
+            let mut entry = entry;
+            loop {
+                tokio::select! {
+                    () = ended.cancelled() => return,
+                    () = entry.end.cancelled() => return ended.cancel(),
+                    message = entry.messages.recv() => if message.is_none() { return },
+                }
+            }
+        });
+        Ok(Self {
+            shared,
+            _end: end.drop_guard(),
+        })
+    }
+
+    /// Decides about a channel that the client wants opened through the target, and relays it.
+    pub fn reach(&self, offer: Offer) {
+        let shared = Arc::clone(&self.shared);
+        let tasks = shared.visit.services.tasks.clone();
+        tasks.spawn(async move {
+            let end = shared.end.clone();
+            tokio::select! {
+                () = shared.reach(offer) => {}
+                () = end.cancelled() => {}
+            }
+        });
+    }
+
+    /// Has the target listen for the client, now or, where that is held, when it was approved. Gives the port that the
+    /// target chose, or 0.
+    pub async fn listen(&self, forward: Forward, connection: ClientConnection) -> Option<u32> {
+        let shared = &self.shared;
+        let listening = shared.listen(&forward, connection);
+        let answer = match tokio::time::timeout(LISTEN_TIME, listening).await {
+            Ok(answer) => answer,
+            Err(_) => Err(format!("the target did not answer within {} s", LISTEN_TIME.as_secs())),
+        };
+        match answer {
+            Ok(port) => Some(port),
+            Err(reason) => {
+                shared.say(&reason);
+                None
+            }
+        }
+    }
+
+    /// Ends the listening of a forward; whether there was any.
+    pub fn unlisten(&self, forward: &Forward) -> bool {
+        let listening = self.shared.with(|asked| asked.listening.remove(forward));
+        listening.is_some_and(|end| {
+            end.cancel();
+            true
+        })
+    }
+}
+
+impl Shared {
+    fn with<T>(&self, work: impl FnOnce(&mut Asked) -> T) -> T {
+        work(&mut self.asked.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn asker(&self) -> Asker<'_> {
+        Asker::new(&self.visit, &self.target.info, &self.destination.login)
+    }
+
+    /// Tells the sessions of the connection, where there are any.
+    fn say(&self, text: &str) {
+        self.visit.notices.say(text);
+    }
+
+    fn command(&self, forward: &Forward) -> Result<Command, String> {
+        let ordinal = self.with(|asked| {
+            let next = asked.ordinals.len();
+            match asked.ordinals.get(forward) {
+                Some(ordinal) => Some(*ordinal),
+                None if next >= FORWARDS => None,
+                None => {
+                    let ordinal = next as u64;
+                    asked.ordinals.insert(forward.clone(), ordinal);
+                    Some(ordinal)
+                }
+            }
+        });
+        let ordinal = ordinal.ok_or("this connection asked for too many forwards; make another")?;
+        Ok(Command {
+            scope: Scope {
+                destination: self.destination.clone(),
+                session: self.session,
+                ordinal,
+            },
+            layer: Layer::Forward,
+            bytes: forward.to_string().into_bytes(),
+        })
+    }
+
+    /// Asks policy, and tells the audit what it said.
+    async fn decide(&self, command: &Command) -> Result<Decision, String> {
+        if self.visit.services.draining.is_cancelled() {
+            return Err("the bastion is stopping; connect again".to_owned());
+        }
+        let (asker, reading) = (self.asker(), Reading::default());
+        let (action, verdict) = asker.decide(command, &reading);
+        let event = asker.event(command, &reading, action, &verdict);
+        let told = self.visit.services.audit.append(event, Timestamp::now());
+        told.await.map_err(|error| error.to_string())?;
+        Ok(asker.decision(command.clone(), action, verdict))
+    }
+
+    /// The clearance of a forward, once it has one.
+    async fn clear(self: &Arc<Self>, forward: &Forward) -> Result<Clearance, String> {
+        let command = self.command(forward)?;
+        match self.decide(&command).await? {
+            Decision::Cleared(clearance) => Ok(clearance),
+            Decision::Denied(denial) => Err(refused(&command, &denial.to_string())),
+            Decision::Hold(action, requirements) => {
+                self.approved(forward, command, action, requirements).await
+            }
+        }
+    }
+
+    /// Waits for the approval of a forward that is held, the one that it has already where it has one.
+    async fn approved(
+        self: &Arc<Self>,
+        forward: &Forward,
+        command: Command,
+        action: Action,
+        requirements: Requirements,
+    ) -> Result<Clearance, String> {
+        let mut held = self.held(forward, &command, action, requirements);
+        let ended = held.wait_for(Option::is_some).await;
+        let ended = ended.map(|ended| ended.clone());
+        let Ok(Some(ended)) = ended else {
+            return Err("the bastion is stopping".to_owned());
+        };
+        let resolved = ended.map_err(|why| refused(&command, &why))?;
+        let released = suspension::release(&self.asker(), &resolved, command.clone()).await;
+        match released.map_err(|error| error.to_string())? {
+            Ok(clearance) => Ok(clearance),
+            Err(why) => {
+                self.with(|asked| asked.held.remove(forward));
+                Err(refused(&command, &why))
+            }
+        }
+    }
+
+    /// The hold of a forward: connections to one port wait for the same one.
+    fn held(
+        self: &Arc<Self>,
+        forward: &Forward,
+        command: &Command,
+        action: Action,
+        requirements: Requirements,
+    ) -> watch::Receiver<Option<Held>> {
+        let (sender, receiver) = watch::channel(None);
+        let joined = self.with(|asked| match asked.held.get(forward) {
+            Some(held) => Some(held.clone()),
+            None => {
+                asked.held.insert(forward.clone(), receiver.clone());
+                None
+            }
+        });
+        if let Some(joined) = joined {
+            return joined;
+        }
+        let (shared, forward, command) = (Arc::clone(self), forward.clone(), command.clone());
+        self.visit.services.tasks.spawn(async move {
+            let gone = shared.end.cancelled();
+            let say = |text: &str| shared.say(text);
+            let asker = shared.asker();
+            let ended =
+                suspension::wait(&asker, command, action, &requirements, &say, gone).await;
+            // What was not approved may be asked for anew.
+            if ended.is_err() {
+                shared.with(|asked| asked.held.remove(&forward));
+            }
+            let _ = sender.send(Some(ended.map(Arc::new)));
+        });
+        receiver
+    }
+
+    async fn reach(self: &Arc<Self>, offer: Offer) {
+        let clearance = match self.clear(&offer.forward).await {
+            Ok(clearance) => clearance,
+            Err(reason) => {
+                self.say(&reason);
+                return offer
+                    .refuse(ChannelOpenFailure::AdministrativelyProhibited)
+                    .await;
+            }
+        };
+        let channel = match self.link().await {
+            Ok(link) => {
+                let reached = link.reach(&clearance, &self.visit.services.tasks).await;
+                reached.map_err(|error| error.to_string())
+            }
+            Err(reason) => Err(reason),
+        };
+        match channel {
+            Ok(channel) => {
+                let (input, output, _link) = channel.into_parts();
+                let client = offer.accept().await;
+                self.relay(client, (input, output), &clearance).await;
+            }
+            Err(reason) => {
+                self.say(&reason);
+                offer.refuse(ChannelOpenFailure::ConnectFailed).await;
+            }
+        }
+    }
+
+    async fn link(&self) -> Result<Link, String> {
+        let permissions = Permissions {
+            port_forwarding: true,
+            ..Permissions::default()
+        };
+        let link = opening::link(
+            &self.visit,
+            &self.target,
+            self.destination.clone(),
+            self.session,
+            None,
+            permissions,
+        );
+        Ok(link.await?.1)
+    }
+
+    /// Relays one connection and tells the audit what passed.
+    async fn relay(
+        &self,
+        client: ClientChannel,
+        target: (Drain, ChannelWriteHalf<client::Msg>),
+        clearance: &Clearance,
+    ) {
+        let passed = Passed::default();
+        splice(client, target, &passed, &self.end).await;
+        told_end(&self.visit, clearance.command(), &passed).await;
+    }
+
+    async fn listen(
+        self: &Arc<Self>,
+        forward: &Forward,
+        connection: ClientConnection,
+    ) -> Result<u32, String> {
+        let command = self.command(forward)?;
+        match self.decide(&command).await? {
+            Decision::Cleared(clearance) => self.listen_now(forward, clearance, connection).await,
+            Decision::Denied(denial) => Err(refused(&command, &denial.to_string())),
+            Decision::Hold(..) if chooses(forward) => Err(format!(
+                "the forward `{}` has to be approved first: ask for a port of your choice",
+                command.shown()
+            )),
+            Decision::Hold(action, requirements) => {
+                let (shared, forward) = (Arc::clone(self), forward.clone());
+                self.visit.services.tasks.spawn(async move {
+                    let clear = shared.approved(&forward, command, action, requirements);
+                    let listening = match clear.await {
+                        Ok(clearance) => shared.listen_now(&forward, clearance, connection).await,
+                        Err(reason) => Err(reason),
+                    };
+                    match listening {
+                        Ok(_) => shared.say(&format!("the target listens now: {forward}")),
+                        Err(reason) => shared.say(&reason),
+                    }
+                });
+                Ok(0)
+            }
+        }
+    }
+
+    async fn listen_now(
+        self: &Arc<Self>,
+        forward: &Forward,
+        clearance: Clearance,
+        connection: ClientConnection,
+    ) -> Result<u32, String> {
+        let mut link = self.link().await?;
+        let chosen = link.listen(&clearance).await;
+        let chosen = chosen.map_err(|error| error.to_string())?;
+        let Some(openings) = link.openings() else {
+            return Err("the target's connections cannot be taken".to_owned());
+        };
+        let end = self.end.child_token();
+        let name = chosen_port(forward, chosen);
+        self.with(|asked| asked.listening.insert(name, end.clone()));
+        let shared = Arc::clone(self);
+        self.visit.services.tasks.spawn(async move {
+            let _link = link;
+            tokio::select! {
+                () = shared.take(openings, Arc::new(clearance), connection) => {}
+                () = end.cancelled() => {}
+            }
+        });
+        Ok(chosen)
+    }
+
+    /// Takes what comes to a port that the target listens on, until its link is gone.
+    async fn take(
+        self: &Arc<Self>,
+        mut openings: Openings,
+        clearance: Arc<Clearance>,
+        connection: ClientConnection,
+    ) {
+        while let Some(opened) = openings.next().await {
+            let tasks = &self.visit.services.tasks;
+            let accepting = openings.acceptor(tasks);
+            let (shared, connection) = (Arc::clone(self), connection.clone());
+            let clearance = Arc::clone(&clearance);
+            tasks.spawn(async move {
+                match open_for(&connection, &opened).await {
+                    Ok(client) => {
+                        let target = accepting.accept(opened).await;
+                        shared.relay(client, target, &clearance).await;
+                    }
+                    Err(error) => tracing::debug!(%error, "a forwarded connection was refused"),
+                }
+            });
+        }
+    }
+}
+
+/// Opens the client's end for a channel that a target opened.
+async fn open_for(
+    connection: &ClientConnection,
+    opened: &Opened,
+) -> Result<ClientChannel, NotOpened> {
+    match &opened.origin {
+        Origin::Port {
+            connected,
+            port,
+            originator,
+            originator_port,
+        } => {
+            let originator = (originator.as_str(), *originator_port);
+            connection.open_port((connected, *port), originator).await
+        }
+        Origin::Socket(path) => connection.open_socket(path).await,
+        Origin::Agent => connection.open_agent().await,
+    }
+}
+
+/// Tells the audit what passed through a forward.
+pub(super) async fn told_end(visit: &Visit, command: &Command, passed: &Passed) {
+    let event = AuditEvent::ForwardEnded {
+        session: command.scope.session,
+        digest: command.digest(),
+        text: command.shown(),
+        bytes_in: passed.to_target.load(Ordering::Relaxed),
+        bytes_out: passed.to_client.load(Ordering::Relaxed),
+    };
+    if let Err(error) = visit.services.audit.append(event, Timestamp::now()).await {
+        tracing::error!(%error, "the end of a forward could not be audited");
+    }
+}
+
+fn refused(command: &Command, why: &str) -> String {
+    format!("{} is refused: {why}", what(command, Action::Forward))
+}
+
+/// Whether the target may choose the port.
+fn chooses(forward: &Forward) -> bool {
+    matches!(forward.endpoint, Endpoint::Port { port: 0, .. })
+}
+
+/// The forward as the client names it to end it: with the port that was chosen.
+fn chosen_port(forward: &Forward, chosen: u32) -> Forward {
+    match &forward.endpoint {
+        Endpoint::Port { host, port: 0 } => {
+            Forward::port(Direction::Remote, host, chosen).unwrap_or_else(|_| forward.clone())
+        }
+        Endpoint::Port { .. } | Endpoint::Socket(_) => forward.clone(),
+    }
+}
