@@ -122,7 +122,10 @@ impl Forwards {
         let listening = shared.listen(&forward, connection);
         let answer = match tokio::time::timeout(LISTEN_TIME, listening).await {
             Ok(answer) => answer,
-            Err(_) => Err(format!("the target did not answer within {} s", LISTEN_TIME.as_secs())),
+            Err(_) => Err(format!(
+                "the target did not answer within {} s",
+                LISTEN_TIME.as_secs()
+            )),
         };
         match answer {
             Ok(port) => Some(port),
@@ -256,8 +259,7 @@ impl Shared {
             let gone = shared.end.cancelled();
             let say = |text: &str| shared.say(text);
             let asker = shared.asker();
-            let ended =
-                suspension::wait(&asker, command, action, &requirements, &say, gone).await;
+            let ended = suspension::wait(&asker, command, action, &requirements, &say, gone).await;
             // What was not approved may be asked for anew.
             if ended.is_err() {
                 shared.with(|asked| asked.held.remove(&forward));

@@ -112,12 +112,7 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    async fn run(
-        &self,
-        input: Drain,
-        start: Start,
-        channel: TargetChannel,
-    ) -> Ending {
+    async fn run(&self, input: Drain, start: Start, channel: TargetChannel) -> Ending {
         let services = &self.visit.services;
         let entry = services.registry.enter(self.attached.session());
         let course = match self.begin(&start).await {
@@ -257,7 +252,10 @@ impl Session<'_> {
         let end = entry.end.clone();
         let messages = self.pass_on(entry);
         let agent = self.agent(&start, input.end()).await;
-        let agents = self.agents(agent.as_ref().map(|a| a.command().clone()), channel.openings());
+        let agents = self.agents(
+            agent.as_ref().map(|a| a.command().clone()),
+            channel.openings(),
+        );
         let launch = Launch {
             channel,
             output: sender,

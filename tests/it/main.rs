@@ -25,6 +25,8 @@ mod hosts;
 
 mod ending;
 
+mod forwards;
+
 mod holds;
 
 mod line;
