@@ -26,12 +26,47 @@ mod word;
 
 use std::collections::BTreeSet;
 
-use crate::domain::command::{Reading, Unknown, visible};
+use crate::domain::command::{Reading, StandardInput, Unknown, visible};
 
 /// Reads the command text of an exec request, as the login shell of the target would.
 pub fn exec(bytes: &[u8]) -> Reading {
+    read(bytes, unwrap::read)
+}
+
+/// [`exec`] for a command whose standard input is the client's, without a terminal: what a shell or an interpreter reads
+/// there is commands as well.
+pub fn piped(bytes: &[u8]) -> Reading {
+    read(bytes, unwrap::read_piped)
+}
+
+/// [`piped`] for a command that takes its input for commands, with the script that came there.
+pub fn fed(bytes: &[u8], script: &[u8]) -> Reading {
+    let mut reading = piped(bytes);
+    let inner = match reading.input {
+        StandardInput::Commands => exec(script),
+        StandardInput::Data | StandardInput::Code => Reading {
+            elevation: glimpse::elevation(&String::from_utf8_lossy(script))
+                .into_iter()
+                .collect(),
+            ..Reading::default()
+        },
+    };
+    reading.commands.extend(inner.commands);
+    reading.elevation.extend(inner.elevation);
+    reading.escapes.extend(inner.escapes);
+    reading.paths.extend(inner.paths);
+    // Places in the script are none in the command.
+    let unknowns = inner.unknowns.into_iter().map(|unknown| Unknown {
+        span: None,
+        ..unknown
+    });
+    reading.unknowns.extend(unknowns);
+    reading
+}
+
+fn read(bytes: &[u8], shell: fn(&str) -> Reading) -> Reading {
     let mut reading = match std::str::from_utf8(bytes) {
-        Ok(text) => unwrap::read(text),
+        Ok(text) => shell(text),
         Err(_) => Reading::opaque("bytes that are not text"),
     };
     if reading.is_opaque() {

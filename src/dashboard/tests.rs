@@ -95,6 +95,7 @@ pub(super) fn request(number: u32, text: &str) -> ApprovalRequest {
             },
             layer: Layer::Exec,
             bytes: text.as_bytes().to_vec(),
+            script: None,
         },
         reading: Reading::default(),
         screen: vec![
@@ -146,6 +147,7 @@ pub(super) fn restart() -> HoldView {
             reason: "an argument that is computed when it runs".to_owned(),
             span: Some((computed, computed + "$(hostname)".len())),
         }],
+        ..Reading::default()
     };
     may_answer(Hold::open(request, requirements(2, 10), at(-40)))
 }

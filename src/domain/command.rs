@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use aws_lc_rs::digest::{Context, SHA256};
+use aws_lc_rs::digest::{Context, SHA256, digest};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::id::SessionId;
@@ -64,6 +64,45 @@ pub struct Command {
     /// The bytes.
     #[serde(with = "crate::domain::hexadecimal")]
     pub bytes: Vec<u8>,
+    /// What stands on its standard input, where it takes that for commands and they are asked about with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub script: Option<Box<Script>>,
+}
+
+/// Most bytes of a script that are kept to be shown; all of it is sent, and its digest binds it.
+pub const SCRIPT_SHOWN_BYTES: usize = PARSED_BYTES;
+
+/// Commands on the standard input of a program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Script {
+    /// Its beginning, for people.
+    #[serde(with = "crate::domain::hexadecimal")]
+    pub head: Vec<u8>,
+    /// Its length in bytes.
+    pub length: u64,
+    /// SHA-256 of all of it, in hexadecimal.
+    pub sha256: String,
+}
+
+impl Script {
+    /// The script of these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        let head = bytes.get(..SCRIPT_SHOWN_BYTES).unwrap_or(bytes).to_vec();
+        Self {
+            head,
+            length: bytes.len() as u64,
+            sha256: hex::encode(digest(&SHA256, bytes)),
+        }
+    }
+
+    /// How much of it there is, and its digest, in words.
+    pub fn described(&self) -> String {
+        let bytes = match self.length {
+            1 => "1 byte".to_owned(),
+            length => format!("{length} bytes"),
+        };
+        format!("{bytes} on standard input, SHA-256 {}", self.sha256)
+    }
 }
 
 impl Command {
@@ -81,12 +120,23 @@ impl Command {
         field(&self.scope.ordinal.to_be_bytes());
         field(self.layer.to_string().as_bytes());
         field(&self.bytes);
+        if let Some(script) = &self.script {
+            field(&script.length.to_be_bytes());
+            field(script.sha256.as_bytes());
+        }
         CommandDigest(hex::encode(context.finish()))
     }
 
     /// The command for a screen, with everything spelled out that could hide or move the cursor.
     pub fn shown(&self) -> String {
-        visible(&self.bytes)
+        let bytes = visible(&self.bytes);
+        match &self.script {
+            None => bytes,
+            Some(script) => {
+                let head = visible(&script.head);
+                format!("{bytes} < ({}) {head}", script.described())
+            }
+        }
     }
 }
 
@@ -158,6 +208,29 @@ pub struct Reading {
     pub paths: Vec<String>,
     /// What could not be read, each with a reason. Not empty means opaque.
     pub unknowns: Vec<Unknown>,
+    /// What a program in it makes of the client's own input.
+    #[serde(default, skip_serializing_if = "StandardInput::is_data")]
+    pub input: StandardInput,
+}
+
+/// What becomes of the bytes that a client sends to a command's standard input.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StandardInput {
+    /// Nothing runs because of them, as far as is known.
+    #[default]
+    Data,
+    /// A shell runs them.
+    Commands,
+    /// An interpreter or a database client runs them, in a language of its own.
+    Code,
+}
+
+impl StandardInput {
+    /// Whether nothing in it is run.
+    pub fn is_data(&self) -> bool {
+        *self == Self::Data
+    }
 }
 
 impl Reading {
@@ -223,6 +296,7 @@ mod tests {
             },
             layer: Layer::Exec,
             bytes: bytes.to_vec(),
+            script: None,
         }
     }
 
@@ -237,6 +311,18 @@ mod tests {
             ..first.clone()
         };
         assert_ne!(first.digest(), line.digest());
+        let fed = |script: &[u8]| Command {
+            script: Some(Box::new(Script::of(script))),
+            ..first.clone()
+        };
+        assert_ne!(first.digest(), fed(b"").digest());
+        let long = vec![b'x'; SCRIPT_SHOWN_BYTES + 1];
+        let other = [&long[1..], b"y"].concat();
+        assert_eq!(
+            fed(&long).script.unwrap().head,
+            fed(&other).script.unwrap().head
+        );
+        assert_ne!(fed(&long).digest(), fed(&other).digest());
     }
 
     #[test]

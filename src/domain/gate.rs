@@ -8,16 +8,24 @@
 //! Deciding ── allowed ─▶ Open ── submitting key ─▶ Reading ── line ─▶ Deciding ── allowed ─▶ Settling ─▶ Open
 //!     └── held ─▶ Held ── released ─▶ …                                  └── denied ─▶ Open, line cleared
 //! ```
+//!
+//! A script on standard input goes the same way in blocks of whole lines. What policy does not let run at once is
+//! [gathered](Event::Gather) first, so that people decide about a script and not about its first line.
+
+mod block;
 
 use bytes::Bytes;
 
-use crate::domain::command::Command;
+use crate::domain::command::{Command, Script};
 use crate::domain::hold::Clearance;
 use crate::domain::id::HoldId;
 use crate::domain::keystroke::{self, INTERRUPT, Stroke};
 
 /// Most typed bytes that wait behind a withheld key; what is typed beyond it is dropped with a bell, as a terminal does.
 pub const PENDING_BYTES: usize = 64 * 1024;
+
+/// Most bytes of a script that one question is about; what follows is asked about on its own.
+pub const SCRIPT_BYTES: usize = 1024 * 1024;
 
 /// Clears the line that a refused command stands on: end of line, then kill to its start.
 const CLEAR_LINE: &[u8] = b"\x05\x15";
@@ -31,8 +39,9 @@ pub enum Watch {
     Terminal,
     /// Keys of a terminal: submitting keys are withheld until the line was read off the screen.
     Keys,
-    /// A shell without a terminal: each line of its input is a command.
-    Lines,
+    /// A program without a terminal that takes its input for commands: its lines are asked about, as many at a time
+    /// as came.
+    Script,
 }
 
 /// What happened.
@@ -48,6 +57,9 @@ pub enum Event {
     Quiet,
     /// Policy, or the approvers, cleared the command that is being decided or held.
     Cleared(Clearance),
+    /// What is being decided may not run at once, and more of the script that it belongs to may be on its way: wait for
+    /// that until [`Event::Quiet`], then decide about all of it.
+    Gather,
     /// The command waits for approvers.
     Held(HoldId),
     /// The command may not run.
@@ -93,11 +105,7 @@ enum Kind {
     Line(Vec<u8>, Watch),
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Pending {
-    bytes: Vec<u8>,
-    ended: bool,
-}
+use block::Pending;
 
 /// The gate. Each transition consumes the state and gives the next one.
 #[derive(Debug)]
@@ -123,7 +131,18 @@ enum State {
         hold: HoldId,
     },
     Settling(Watch),
+    /// A script comes in.
+    Gathering(Gathering),
     Closed,
+}
+
+/// Whose input a script is.
+#[derive(Debug)]
+enum Gathering {
+    /// That of the program which is to be started.
+    Start { command: Command, watch: Watch },
+    /// That of a program that runs.
+    Block,
 }
 
 impl Gate {
@@ -143,11 +162,23 @@ impl Gate {
     pub fn deciding(&self) -> Option<&Command> {
         match &self.state {
             State::Deciding { command, .. } | State::Held { command, .. } => Some(command),
-            State::Open(_) | State::Reading { .. } | State::Settling(_) | State::Closed => None,
+            State::Open(_)
+            | State::Reading { .. }
+            | State::Settling(_)
+            | State::Gathering(_)
+            | State::Closed => None,
         }
     }
 
-    /// The bytes that are withheld while their line is read: a key, or the line itself under [`Watch::Lines`].
+    /// The script that belongs to the command which is being decided or held, where it was gathered.
+    pub fn script(&self) -> Option<&[u8]> {
+        let script = self.deciding()?.script.as_ref()?;
+        self.pending
+            .bytes
+            .get(..usize::try_from(script.length).ok()?)
+    }
+
+    /// The bytes that are withheld while their line is read: a key, or the lines themselves under [`Watch::Script`].
     pub fn withheld(&self) -> Option<(&[u8], Watch)> {
         match &self.state {
             State::Reading { key, watch } => Some((key, *watch)),
@@ -155,6 +186,7 @@ impl Gate {
             | State::Deciding { .. }
             | State::Held { .. }
             | State::Settling(_)
+            | State::Gathering(_)
             | State::Closed => None,
         }
     }
@@ -166,6 +198,20 @@ impl Gate {
             State::Open(_)
             | State::Reading { .. }
             | State::Deciding { .. }
+            | State::Settling(_)
+            | State::Gathering(_)
+            | State::Closed => None,
+        }
+    }
+
+    /// The bytes in whole lines of the script that is gathered, where one is: [`Event::Quiet`] is for when no more come.
+    pub fn gathered_lines(&self) -> Option<usize> {
+        match &self.state {
+            State::Gathering(_) => Some(self.pending.lines(SCRIPT_BYTES)),
+            State::Open(_)
+            | State::Reading { .. }
+            | State::Deciding { .. }
+            | State::Held { .. }
             | State::Settling(_)
             | State::Closed => None,
         }
@@ -183,6 +229,7 @@ impl Gate {
             State::Open(_) => true,
             State::Held { kind, .. } => kind.at_terminal(),
             State::Settling(watch) => *watch == Watch::Keys,
+            State::Gathering(_) => true,
             State::Reading { .. } | State::Deciding { .. } => false,
             State::Closed => false,
         }
@@ -237,6 +284,10 @@ impl Gate {
             (State::Deciding { kind, .. } | State::Held { kind, .. }, Event::Denied) => {
                 Self::denied(kind)
             }
+            (State::Deciding { command, kind }, Event::Gather) => {
+                Self::gathering(command, kind, pending)
+            }
+            (State::Gathering(gathering), Event::Quiet) => Self::gathered(gathering, pending),
             (State::Settling(watch), Event::Quiet) => Self {
                 state: State::Open(watch),
                 pending,
@@ -244,13 +295,10 @@ impl Gate {
             .go_on(Vec::new()),
             (state, Event::Quiet) => (Self { state, pending }, vec![]),
             // An event that its state does not know means that driver and gate disagree: nothing more runs.
-            (_, Event::Read(_) | Event::Cleared(_) | Event::Held(_) | Event::Denied) => (
-                Self {
-                    state: State::Closed,
-                    pending: Pending::default(),
-                },
-                vec![Effect::Refuse],
-            ),
+            (
+                _,
+                Event::Read(_) | Event::Cleared(_) | Event::Gather | Event::Held(_) | Event::Denied,
+            ) => Self::refused(),
         }
     }
 
@@ -263,9 +311,11 @@ impl Gate {
         let at_terminal = match &self.state {
             State::Held { kind, .. } => kind.at_terminal(),
             State::Settling(watch) => *watch == Watch::Keys,
-            State::Open(_) | State::Reading { .. } | State::Deciding { .. } | State::Closed => {
-                false
-            }
+            State::Open(_)
+            | State::Reading { .. }
+            | State::Deciding { .. }
+            | State::Gathering(_)
+            | State::Closed => false,
         };
         if at_terminal && bytes.contains(&INTERRUPT) {
             self.pending.bytes.clear();
@@ -273,7 +323,7 @@ impl Gate {
         }
         let mut effects = Vec::new();
         let room = PENDING_BYTES.saturating_sub(self.pending.bytes.len());
-        let open = matches!(self.state, State::Open(_));
+        let open = matches!(self.state, State::Open(_) | State::Gathering(_));
         match bytes.get(..room) {
             Some(kept) if !open && bytes.len() > room => {
                 self.pending.bytes.extend_from_slice(kept);
@@ -297,16 +347,27 @@ impl Gate {
                 };
                 open.go_on(vec![Effect::Forward(Bytes::from_static(&[INTERRUPT]))])
             }
-            State::Open(_) | State::Reading { .. } | State::Deciding { .. } | State::Closed => {
-                (self, vec![])
-            }
+            State::Open(_)
+            | State::Reading { .. }
+            | State::Deciding { .. }
+            | State::Gathering(_)
+            | State::Closed => (self, vec![]),
         }
     }
 
     /// Passes on what may pass of the pending input, up to the next key or line that has to be asked about.
     fn go_on(mut self, mut effects: Vec<Effect>) -> (Self, Vec<Effect>) {
-        let State::Open(watch) = self.state else {
-            return (self, effects);
+        let watch = match self.state {
+            State::Open(watch) => watch,
+            State::Gathering(gathering) if self.pending.is_whole(SCRIPT_BYTES) => {
+                return Self::gathered(gathering, self.pending);
+            }
+            State::Reading { .. }
+            | State::Deciding { .. }
+            | State::Held { .. }
+            | State::Settling(_)
+            | State::Gathering(_)
+            | State::Closed => return (self, effects),
         };
         let bytes = std::mem::take(&mut self.pending.bytes);
         match watch {
@@ -316,19 +377,13 @@ impl Gate {
                 }
             }
             Watch::Keys => return self.keys(bytes, effects),
-            Watch::Lines => {
-                let line = match bytes.iter().position(|b| *b == b'\n') {
-                    Some(at) => at + 1,
-                    None if self.pending.ended || bytes.len() >= PENDING_BYTES => bytes.len(),
-                    None => 0,
-                };
-                let (line, rest) = bytes.split_at(line);
-                self.pending.bytes = rest.to_vec();
-                if !line.is_empty() {
-                    self.state = State::Reading {
-                        key: line.to_vec(),
-                        watch,
-                    };
+            Watch::Script => {
+                self.pending.bytes = bytes;
+                let lines = self.pending.lines(PENDING_BYTES);
+                if lines > 0 {
+                    let rest = self.pending.bytes.split_off(lines);
+                    let key = std::mem::replace(&mut self.pending.bytes, rest);
+                    self.state = State::Reading { key, watch };
                     effects.push(Effect::ReadLine);
                     return (self, effects);
                 }
@@ -381,30 +436,14 @@ impl Gate {
         pending: Pending,
     ) -> (Self, Vec<Effect>) {
         if clearance.command() != command {
-            return (
-                Self {
-                    state: State::Closed,
-                    pending: Pending::default(),
-                },
-                vec![Effect::Refuse],
-            );
+            return Self::refused();
         }
         match kind {
-            Kind::Start(watch) => {
-                let submit = Effect::Submit {
-                    clearance,
-                    key: Vec::new(),
-                };
-                Self {
-                    state: State::Open(watch),
-                    pending,
-                }
-                .go_on(vec![submit])
-            }
-            Kind::Line(key, Watch::Lines) => {
+            Kind::Start(watch) => Self::started(clearance, watch, pending),
+            Kind::Line(key, Watch::Script) => {
                 let submit = Effect::Submit { clearance, key };
                 Self {
-                    state: State::Open(Watch::Lines),
+                    state: State::Open(Watch::Script),
                     pending,
                 }
                 .go_on(vec![submit])
@@ -424,11 +463,82 @@ impl Gate {
         }
     }
 
+    /// Starts a program; the script that was cleared with it is what its input begins with.
+    fn started(clearance: Clearance, watch: Watch, mut pending: Pending) -> (Self, Vec<Effect>) {
+        let script = clearance.command().script.clone();
+        let mut effects = vec![Effect::Submit {
+            clearance,
+            key: Vec::new(),
+        }];
+        if let Some(script) = script {
+            match pending.take(&script) {
+                Some(bytes) => push_forward(&mut effects, bytes),
+                None => return Self::refused(),
+            }
+        }
+        Self {
+            state: State::Open(watch),
+            pending,
+        }
+        .go_on(effects)
+    }
+
+    /// Waits for the rest of what is being decided about.
+    fn gathering(command: Command, kind: Kind, mut pending: Pending) -> (Self, Vec<Effect>) {
+        let gathering = match kind {
+            Kind::Start(_) => Gathering::Start {
+                command,
+                watch: Watch::Script,
+            },
+            Kind::Line(lines, Watch::Script) => {
+                pending.bytes.splice(..0, lines);
+                Gathering::Block
+            }
+            Kind::Line(_, Watch::Stream | Watch::Terminal | Watch::Keys) => {
+                return Self::refused();
+            }
+        };
+        Self {
+            state: State::Gathering(gathering),
+            pending,
+        }
+        .go_on(Vec::new())
+    }
+
+    /// Decides about what came of a script.
+    fn gathered(gathering: Gathering, pending: Pending) -> (Self, Vec<Effect>) {
+        match gathering {
+            Gathering::Start { mut command, watch } => {
+                let lines = pending.lines(SCRIPT_BYTES);
+                let script = pending.bytes.get(..lines).unwrap_or_default();
+                command.script = Some(Box::new(Script::of(script)));
+                let kind = Kind::Start(watch);
+                let state = State::Deciding { command, kind };
+                (Self { state, pending }, vec![Effect::Decide])
+            }
+            Gathering::Block => Self {
+                state: State::Open(Watch::Script),
+                pending,
+            }
+            .go_on(Vec::new()),
+        }
+    }
+
+    fn refused() -> (Self, Vec<Effect>) {
+        (
+            Self {
+                state: State::Closed,
+                pending: Pending::default(),
+            },
+            vec![Effect::Refuse],
+        )
+    }
+
     /// What was typed behind a refused command goes with it: it was meant to follow something that did not run.
     fn denied(kind: Kind) -> (Self, Vec<Effect>) {
         let pending = Pending::default();
         match kind {
-            Kind::Start(_) | Kind::Line(_, Watch::Lines | Watch::Stream | Watch::Terminal) => (
+            Kind::Start(_) | Kind::Line(_, Watch::Script | Watch::Stream | Watch::Terminal) => (
                 Self {
                     state: State::Closed,
                     pending,

@@ -3,7 +3,7 @@
 //! Some are harmless in their common uses (`awk '{print $1}'`, `git pull`); they are named only where a use is
 //! not known to be. It knows no shell syntax.
 
-use super::table::{ESCAPES, PAGING, listed};
+use super::table::{CLIENTS, ESCAPES, GIVEN, INTERPRETERS, PAGING, listed};
 use super::word::Word;
 
 /// Where the program stands.
@@ -17,11 +17,10 @@ pub(super) struct Situation {
 
 /// Whether this use of a program can start a shell or run code of its own.
 pub(super) fn can_escape(name: &str, words: &[Word], situation: Situation) -> bool {
-    let plain = name.trim_end_matches(|c: char| c.is_ascii_digit() || ".-".contains(c));
-    let stem = plain.split('.').next().unwrap_or(plain);
+    let names = names(name);
     if ESCAPES
         .iter()
-        .any(|list| [name, plain, stem].iter().any(|n| listed(list, n)))
+        .any(|list| names.iter().any(|name| listed(list, name)))
     {
         return true;
     }
@@ -44,6 +43,33 @@ pub(super) fn can_escape(name: &str, words: &[Word], situation: Situation) -> bo
             .find(|t| t.program == name)
             .is_some_and(|t| t.pulled_by(arguments)),
     }
+}
+
+/// Whether this use of a program runs what comes on its standard input.
+pub(super) fn runs_input(name: &str, words: &[Word]) -> bool {
+    let named = |list| names(name).iter().any(|name| listed(list, name));
+    let arguments = words.get(1..).unwrap_or_default();
+    let fixed = |word: &Word, test: fn(&str) -> bool| word.fixed().is_some_and(test);
+    if named(CLIENTS) {
+        return !arguments.iter().any(|word| fixed(word, gives));
+    }
+    named(INTERPRETERS)
+        && arguments
+            .iter()
+            .all(|word| fixed(word, |text| text.starts_with('-') && !gives(text)))
+}
+
+/// Whether an option gives a program what it runs.
+fn gives(text: &str) -> bool {
+    let option = text.split('=').next().unwrap_or(text);
+    listed(GIVEN, option)
+}
+
+/// A program's name, and what is left of it without a version.
+fn names(name: &str) -> [&str; 3] {
+    let plain = name.trim_end_matches(|c: char| c.is_ascii_digit() || ".-".contains(c));
+    let stem = plain.split('.').next().unwrap_or(plain);
+    [name, plain, stem]
 }
 
 /// Options with which an otherwise ordinary program runs others.

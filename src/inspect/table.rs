@@ -396,6 +396,17 @@ pub(super) const ESCAPES: &[&str] = &[
     "mysql mariadb psql sqlite3 mongo mongosh sqlplus mysqldump redis-cli cqlsh pgcli",
 ];
 
+/// Programs that run what comes on their input when no word names a file.
+pub(super) const INTERPRETERS: &str = "fish csh tcsh elvish nu pwsh rksh perl python ruby irb node nodejs deno bun lua luajit php \
+    tclsh wish expect guile ghci julia R Rscript octave jshell scala ocaml sbcl clisp racket erl elixir iex swipl bc dc m4 \
+    gdb lldb ed ex ftp lftp telnet at batch crontab mongosh mongo sqlplus redis-cli cqlsh pgcli";
+
+/// Programs that run what comes on their input unless an option gives them something else, whatever words follow.
+pub(super) const CLIENTS: &str =
+    "mysql mariadb psql sqlite3 mongosh mongo sqlplus redis-cli cqlsh pgcli ftp lftp gdb at batch";
+/// The options that do.
+pub(super) const GIVEN: &str = "-c -e -f --command --execute --file --eval";
+
 /// Variables that are harmless though their names look like those below.
 pub(super) const HARMLESS: &str = "NODE_ENV RAILS_ENV RUST_LOG RUST_BACKTRACE OPTIND OPTARG";
 

@@ -632,3 +632,65 @@ proptest! {
         prop_assert!(reading.is_opaque() || reading.elevation.contains("sudo"));
     }
 }
+
+#[test]
+fn a_shell_or_an_interpreter_that_is_given_nothing_else_runs_its_input() {
+    use StandardInput::{Code, Commands, Data};
+    for (text, input) in [
+        ("bash", Commands),
+        ("/bin/sh -s one two", Commands),
+        ("bash -e", Commands),
+        ("env X=1 nice bash", Commands),
+        ("cd /srv && bash", Commands),
+        ("sudo -s", Commands),
+        ("sudo bash", Commands),
+        ("bash /dev/stdin", Commands),
+        ("sh -c bash", Commands),
+        ("python3 -", Code),
+        ("python3.11 -u", Code),
+        ("psql -U postgres db", Code),
+        ("psql -c 'select 1'", Data),
+        ("perl -e 'print 1'", Data),
+        ("bash script.sh", Data),
+        ("bash < script.sh", Data),
+        ("echo id | bash", Data),
+        ("cat > /tmp/file", Data),
+        ("tar x", Data),
+    ] {
+        let reading = piped(text.as_bytes());
+        assert_eq!(reading.input, input, "{text}");
+        if input != Data {
+            assert!(reading.is_opaque(), "{text}");
+        }
+    }
+    assert_eq!(exec(b"bash").input, Data);
+}
+
+#[test]
+fn a_script_is_read_with_the_shell_that_runs_it() {
+    let reading = fed(
+        b"bash",
+        b"cd /srv\nif true\nthen sudo systemctl restart nginx > log\nfi\n",
+    );
+    assert!(reading.is_opaque());
+    assert_eq!(reading.elevation, BTreeSet::from(["sudo".to_owned()]));
+    let programs = reading.programs();
+    assert!(
+        ["bash", "cd", "systemctl"]
+            .iter()
+            .all(|p| programs.contains(*p)),
+        "{programs:?}"
+    );
+    assert_eq!(reading.paths, ["log"]);
+    let reading = fed(b"python3", b"import os\nos.system('sudo id')\n");
+    assert_eq!(reading.elevation, BTreeSet::from(["sudo".to_owned()]));
+    assert_eq!(reading.input, StandardInput::Code);
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_as_a_script_are_read_and_stay_in_doubt(command in "(bash|python3|sudo -s|.{0,10})", script in prop::collection::vec(any::<u8>(), 0..200)) {
+        let reading = fed(command.as_bytes(), &script);
+        prop_assert!(reading.input.is_data() || reading.is_opaque());
+    }
+}

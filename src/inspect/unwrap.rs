@@ -3,7 +3,7 @@
 //! Invariant: whatever is not followed to its end leaves an [`Unknown`]. Depth and number of the texts it reads
 //! are bounded, so input cannot drive the recursion.
 
-use crate::domain::command::{Reading, SimpleCommand, Unknown};
+use crate::domain::command::{Reading, SimpleCommand, StandardInput, Unknown};
 
 use super::escape;
 use super::glimpse;
@@ -31,6 +31,7 @@ const CONNECTIONS: &[&str] = &["/dev/tcp/", "/dev/udp/"];
 
 const COMPUTED_TEXT: &str = "text for a shell that is computed";
 const FED: &str = "text read by a shell from its input";
+const FED_CODE: &str = "code read by a program from its input";
 const ELSEWHERE: &str = "words from the program's input";
 
 /// Reads a shell text.
@@ -43,11 +44,28 @@ pub(super) fn read(text: &str) -> Reading {
     reader.reading
 }
 
+/// Reads a shell text whose standard input is the client's.
+pub(super) fn read_piped(text: &str) -> Reading {
+    let mut reader = Reader {
+        reading: Reading::default(),
+        texts: TEXTS,
+    };
+    let context = Context {
+        fed: true,
+        clients: true,
+        ..Context::default()
+    };
+    reader.text(text, context);
+    reader.reading
+}
+
 /// Where a command stands.
 #[derive(Debug, Clone, Default)]
 struct Context {
     wrappers: Vec<String>,
     fed: bool,
+    /// Whether its input is the client's own.
+    clients: bool,
     drained: bool,
     elevated: bool,
     depth: usize,
@@ -146,6 +164,7 @@ impl Reader {
         }
         let context = Context {
             fed: context.fed || command.fed,
+            clients: context.clients && !command.fed,
             drained: context.drained || command.drained,
             ..context.clone()
         };
@@ -229,7 +248,7 @@ impl Reader {
             if skipped.texts.is_empty() && (skipped.shell || wrapper.alone == Alone::Shell) {
                 self.reading.escapes.insert(wrapper.name.to_owned());
                 if context.fed {
-                    self.unknown(FED);
+                    self.fed(context);
                 }
             }
             if let (Then::Unreadable(why), false) = (wrapper.then, wrapper.operands > 0) {
@@ -277,7 +296,7 @@ impl Reader {
     }
 
     fn shell(&mut self, name: &str, words: &[Word], context: &Context) {
-        let mut text_follows = false;
+        let (mut text_follows, mut reads_input) = (false, false);
         let mut at = 1;
         while let Some(word) = words.get(at) {
             let Some(text) = word.fixed() else { break };
@@ -299,6 +318,7 @@ impl Reader {
                 return self.unknown(format!("{name}: {}", options::OPTION));
             } else if text.len() > 1 && text.starts_with(['-', '+']) {
                 text_follows |= text.starts_with('-') && text.contains('c');
+                reads_input |= text.starts_with('-') && text.contains('s');
                 at += text.matches(['o', 'O']).count();
             } else {
                 break;
@@ -314,7 +334,7 @@ impl Reader {
             (false, script) => {
                 self.reading.escapes.insert(name.to_owned());
                 self.record(words, context);
-                self.script(script, context);
+                self.script(script.filter(|_| !reads_input), context);
             }
         }
     }
@@ -323,12 +343,20 @@ impl Reader {
     fn script(&mut self, script: Option<&Word>, context: &Context) {
         match script {
             Some(Word::Fixed(path)) if path.starts_with("/dev/") || path.starts_with("/proc/") => {
-                self.unknown(FED)
+                self.fed(context)
             }
             Some(Word::Fixed(_)) => {}
             Some(Word::Computed { .. }) => self.unknown(COMPUTED_TEXT),
-            None if context.fed => self.unknown(FED),
+            None if context.fed => self.fed(context),
             None => {}
+        }
+    }
+
+    /// A shell runs what comes on its input.
+    fn fed(&mut self, context: &Context) {
+        self.unknown(FED);
+        if context.clients {
+            self.reading.input = StandardInput::Commands;
         }
     }
 
@@ -383,6 +411,12 @@ impl Reader {
         };
         if escape::can_escape(name, words, situation) {
             self.reading.escapes.insert(name.to_owned());
+        }
+        if context.clients && escape::runs_input(name, words) {
+            self.unknown(FED_CODE);
+            if self.reading.input.is_data() {
+                self.reading.input = StandardInput::Code;
+            }
         }
     }
 

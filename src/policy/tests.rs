@@ -120,6 +120,7 @@ fn request_of(requester: Principal, env: &str) -> ApprovalRequest {
             },
             layer: Layer::Exec,
             bytes: b"sudo id".to_vec(),
+            script: None,
         },
         reading: reading(&["id"]),
         screen: vec![],

@@ -37,6 +37,7 @@ pub async fn clear(
         },
         layer: Layer::Forward,
         bytes: AGENT.as_bytes().to_vec(),
+        script: None,
     };
     let reading = Reading::default();
     let (action, verdict) = asker.decide(&command, &reading);

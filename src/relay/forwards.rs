@@ -182,6 +182,7 @@ impl Shared {
             },
             layer: Layer::Forward,
             bytes: forward.to_string().into_bytes(),
+            script: None,
         })
     }
 

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -24,11 +25,17 @@ use crate::domain::hold::Clearance;
 use crate::domain::id::{HoldId, SessionId};
 use crate::domain::recording::LiveRecording;
 use crate::domain::target::{Destination, EnforcementLayer, TargetInfo};
+use crate::domain::verdict::Verdict;
 use crate::flow::{Drain, Item};
 use crate::inspect;
 use crate::record::{Recorder, TerminalSize};
 
 mod holding;
+
+/// How long nothing more comes of a script until it is taken to be whole.
+const SCRIPT_PAUSE: Duration = Duration::from_millis(500);
+/// How long a program that runs its input is waited for to be given some, before it is asked about without.
+const NO_SCRIPT: Duration = Duration::from_secs(2);
 
 /// What the input side of one session works with.
 pub struct InputSide<'a> {
@@ -86,6 +93,8 @@ struct Running<'a, 'b> {
     readings: VecDeque<Reading>,
     /// What came of a script since a line of it could not be read, as far as it is parsed.
     unread: Vec<u8>,
+    /// Whether the script that is being decided about was waited for.
+    gathered: bool,
     refusal: Option<String>,
 }
 
@@ -104,6 +113,7 @@ impl InputSide<'_> {
             ordinal: 1,
             readings: VecDeque::from([reading]),
             unread: Vec::new(),
+            gathered: false,
             refusal: None,
         };
         match running.relay(input, Gate::starting(command, watch)).await {
@@ -134,6 +144,7 @@ impl InputSide<'_> {
             scope,
             layer,
             bytes,
+            script: None,
         }
     }
 
@@ -147,7 +158,7 @@ impl InputSide<'_> {
                 let inspected = self.target.layers.contains(&EnforcementLayer::Line);
                 let watch = match self.side {
                     Side::Terminal if inspected => Watch::Keys,
-                    Side::Pipes if inspected => Watch::Lines,
+                    Side::Pipes if inspected => Watch::Script,
                     Side::Terminal | Side::Pipes => plain,
                 };
                 (
@@ -158,7 +169,10 @@ impl InputSide<'_> {
             }
             What::Exec(command) => (
                 self.command(Layer::Exec, 0, command.clone()),
-                inspect::exec(command),
+                match self.side {
+                    Side::Terminal => inspect::exec(command),
+                    Side::Pipes => inspect::piped(command),
+                },
                 plain,
             ),
             What::Subsystem(name) => {
@@ -181,6 +195,8 @@ impl Running<'_, '_> {
                 self.held(input, gate, hold).await?
             } else if gate.is_settling() {
                 self.settling(input, gate).await?
+            } else if let Some(lines) = gate.gathered_lines() {
+                self.gather(input, gate, lines).await?
             } else {
                 match input.next().await {
                     Some(item) => self.item(gate, item).await?,
@@ -222,7 +238,10 @@ impl Running<'_, '_> {
                 }
                 Effect::ReadLine => Some(Event::Read(self.read_line(&gate).await)),
                 Effect::Decide => match gate.deciding().cloned() {
-                    Some(command) => Some(self.decide(command).await?),
+                    Some(command) => {
+                        let reading = self.reading(&gate, &command)?;
+                        Some(self.decide(command, reading).await?)
+                    }
                     None => None,
                 },
                 Effect::Withdraw(hold) => {
@@ -259,6 +278,21 @@ impl Running<'_, '_> {
             self.refusal = None;
         }
         Ok(gate)
+    }
+
+    /// Waits for the rest of a script, as long as more of it comes.
+    async fn gather(
+        &mut self,
+        input: &mut Drain,
+        gate: Gate,
+        lines: usize,
+    ) -> Result<Gate, InputEnd> {
+        let pause = if lines > 0 { SCRIPT_PAUSE } else { NO_SCRIPT };
+        match tokio::time::timeout(pause, input.next()).await {
+            Err(_) => self.event(gate, Event::Quiet).await,
+            Ok(Some(item)) => self.item(gate, item).await,
+            Ok(None) => Err(InputEnd::ClientGone),
+        }
     }
 
     async fn settling(&mut self, input: &mut Drain, gate: Gate) -> Result<Gate, InputEnd> {
@@ -364,7 +398,7 @@ impl Running<'_, '_> {
     /// The line behind the withheld key, as a command of its own.
     async fn read_line(&mut self, gate: &Gate) -> Command {
         let (bytes, reading) = match (gate.withheld(), &self.side.screen) {
-            (Some((line, Watch::Lines)), _) => (line.to_vec(), self.piped_line(line)),
+            (Some((lines, Watch::Script)), _) => (lines.to_vec(), self.piped_lines(lines)),
             (_, Some(screen)) => {
                 let line = screen.read_line().await;
                 (line.bytes, line.reading)
@@ -380,32 +414,56 @@ impl Running<'_, '_> {
         command
     }
 
-    /// A line of a script on standard input. Once one was not understood, the lines behind it may go on with it: each
-    /// is read together with what came since, and stays in doubt.
-    fn piped_line(&mut self, line: &[u8]) -> Reading {
-        if self.unread.is_empty() {
-            let reading = inspect::exec(line);
-            if reading.is_opaque() {
-                self.unread.extend_from_slice(line);
-            }
-            return reading;
+    /// What is known of the command that is being decided.
+    fn reading(&mut self, gate: &Gate, command: &Command) -> Result<Reading, InputEnd> {
+        if let Some(script) = gate.script() {
+            return Ok(inspect::fed(&command.bytes, script));
         }
-        self.unread.extend_from_slice(line);
-        let excess = self.unread.len().saturating_sub(PARSED_BYTES);
-        self.unread.drain(..excess);
+        self.readings
+            .pop_front()
+            .ok_or_else(|| InputEnd::Refused("a command came without its reading".to_owned()))
+    }
+
+    /// Whether more of a script is waited for, once, before anybody is asked about it.
+    fn gathers(&mut self, command: &Command, reading: &Reading, verdict: &Verdict) -> bool {
+        let scripted = match command.layer {
+            Layer::Exec => !reading.input.is_data() && command.script.is_none(),
+            Layer::Line => self.side.side == Side::Pipes,
+            Layer::Shell | Layer::Subsystem | Layer::Forward => false,
+        };
+        let waits = match verdict {
+            Verdict::Allow(_) => false,
+            Verdict::Hold(_) => true,
+            Verdict::Deny(_) => command.layer == Layer::Line,
+        };
+        self.gathered = scripted && waits && !self.gathered;
+        self.gathered
+    }
+
+    /// Lines of a script on standard input. Once some were not understood, those behind them may go on with them: all
+    /// are read together with what came since, and stay in doubt.
+    fn piped_lines(&self, lines: &[u8]) -> Reading {
+        if self.unread.is_empty() {
+            return inspect::piped(lines);
+        }
         inspect::doubtful(
-            &self.unread,
+            &[&self.unread, lines].concat(),
             "a line that may go on with one that was not understood",
         )
     }
 
-    async fn decide(&mut self, command: Command) -> Result<Event, InputEnd> {
+    /// Keeps lines that were not understood for what comes behind them.
+    fn keep_unread(&mut self, lines: &[u8], reading: &Reading) {
+        if self.unread.is_empty() && !reading.is_opaque() {
+            return;
+        }
+        self.unread.extend_from_slice(lines);
+        let excess = self.unread.len().saturating_sub(PARSED_BYTES);
+        self.unread.drain(..excess);
+    }
+
+    async fn decide(&mut self, command: Command, reading: Reading) -> Result<Event, InputEnd> {
         let side = self.side;
-        let Some(reading) = self.readings.pop_front() else {
-            return Err(InputEnd::Refused(
-                "a command came without its reading".to_owned(),
-            ));
-        };
         if command.layer == Layer::Line
             && !reading.is_opaque()
             && let Ok(clearance) = Clearance::of_nothing(command.clone())
@@ -414,6 +472,12 @@ impl Running<'_, '_> {
         }
         let asker = side.asker();
         let (action, verdict) = asker.decide(&command, &reading);
+        if self.gathers(&command, &reading, &verdict) {
+            return Ok(Event::Gather);
+        }
+        if side.side == Side::Pipes && command.layer == Layer::Line {
+            self.keep_unread(&command.bytes, &reading);
+        }
         let now = Timestamp::now();
         let event = asker.event(&command, &reading, action, &verdict);
         let marker = format!("{}: {}", verdict.word(), command.shown());

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use crate::harness::person::{HELD, hold_id, wait_until_held};
+use crate::harness::person::{HELD, hold_id};
 use crate::harness::sshd::PROMPT;
 use crate::harness::terminal::Paste;
-use crate::harness::{PATIENCE, Person, Terminal, World, eventually};
+use crate::harness::{Person, Terminal, World};
 
 /// Alice in a shell of production, and Carol who answers.
 struct Shell {
@@ -184,41 +184,6 @@ fn every_key_that_submits_is_withheld() {
         });
         assert!(!file.exists(), "{key}");
     }
-}
-
-#[test]
-fn each_line_of_a_script_on_standard_input_is_held() {
-    let world = World::start();
-    let (alice, carol) = (world.person("alice"), world.person("carol"));
-    let (first, second) = (
-        world.sshd.home().join("first"),
-        world.sshd.home().join("second"),
-    );
-    let mut script = alice.spawn_ssh(&["-T", "db1"]);
-    let lines = format!(
-        "cd /\ntouch {}\ntouch {}\n",
-        first.display(),
-        second.display()
-    );
-    script.write(lines.as_bytes());
-    let id = wait_until_held(&mut script);
-    assert!(!first.exists());
-    carol.ssh(&["bastion", "approve", &id]).expect_success();
-    eventually(PATIENCE, || first.exists().then_some(())).expect("the approved line runs");
-    let other = eventually(PATIENCE, || {
-        let waiting = carol.ssh(&["bastion", "requests", "--json"]).json();
-        waiting
-            .as_array()
-            .and_then(|all| all.first())
-            .map(|one| one["id"].as_str().unwrap().to_owned())
-    });
-    assert!(!second.exists());
-    carol
-        .ssh(&["bastion", "refuse", &other.expect("the next line is held")])
-        .expect_success();
-    let output = script.finish();
-    assert_eq!(output.code(), 254, "{output}");
-    assert!(!second.exists());
 }
 
 #[test]

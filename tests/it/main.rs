@@ -37,6 +37,8 @@ mod dashboard;
 
 mod replay;
 
+mod scripts;
+
 mod audit;
 
 mod postgres;

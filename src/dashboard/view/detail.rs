@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 
 use crate::dashboard::model::{HoldView, Standing, Tone, is_production, means_production, text};
 use crate::domain::action::ReasonRule;
-use crate::domain::command::{Layer, Reading};
+use crate::domain::command::{Layer, Reading, Script};
 use crate::domain::name::GroupName;
 use crate::domain::principal::{Principal, PrincipalKind};
 use crate::domain::target::EnforcementLayer;
@@ -61,13 +61,29 @@ pub(super) fn lines(
 pub(super) fn command(view: &HoldView, width: u16) -> Vec<Line<'static>> {
     let request = view.hold.request();
     if !request.command.bytes.is_empty() {
-        return flow::command(&request.command, &request.reading, width);
+        let mut lines = flow::command(&request.command, &request.reading, width);
+        if let Some(script) = &request.command.script {
+            lines.extend(script_of(script, width));
+        }
+        return lines;
     }
     let words = match request.command.layer {
         Layer::Shell => "an interactive shell",
         Layer::Exec | Layer::Line | Layer::Subsystem | Layer::Forward => "an empty command",
     };
     vec![Line::styled(words, theme::strong())]
+}
+
+/// A script on a command's standard input, as far as it is kept.
+fn script_of(script: &Script, width: u16) -> Vec<Line<'static>> {
+    let heading = |words: String| flow::lines(&[(words, theme::quiet())], width);
+    let mut lines = heading(format!("with {}:", script.described()));
+    lines.extend(flow::bytes(&script.head, width));
+    let rest = script.length.saturating_sub(script.head.len() as u64);
+    if rest > 0 {
+        lines.extend(heading(format!("… and {rest} bytes more")));
+    }
+    lines
 }
 
 /// The risks of a request, each behind its mark.

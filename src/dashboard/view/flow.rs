@@ -77,17 +77,26 @@ pub(super) fn lines(pieces: &[(String, Style)], width: u16) -> Vec<Line<'static>
 /// A command as lines of at most `width` columns, with what inspection found marked where it stands.
 pub(super) fn command(command: &Command, reading: &Reading, width: u16) -> Vec<Line<'static>> {
     let marks = Marks::of(&command.bytes, reading);
+    wrapped(cells(&command.bytes, |offset| marks.style(offset)), width)
+}
+
+/// Bytes as lines of at most `width` columns.
+pub(super) fn bytes(bytes: &[u8], width: u16) -> Vec<Line<'static>> {
+    wrapped(cells(bytes, |_| theme::plain()), width)
+}
+
+fn cells(bytes: &[u8], style: impl Fn(usize) -> Style) -> Vec<Cell> {
     let mut cells = Vec::new();
     let mut offset = 0;
-    for chunk in command.bytes.utf8_chunks() {
+    for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
-            cells.push(Cell::of(c, marks.style(offset)));
+            cells.push(Cell::of(c, style(offset)));
             offset += c.len_utf8();
         }
         cells.extend(chunk.invalid().iter().map(|byte| Cell::byte(*byte)));
         offset += chunk.invalid().len();
     }
-    wrapped(cells, width)
+    cells
 }
 
 /// Cut to `width` columns, with an ellipsis where something is missing.

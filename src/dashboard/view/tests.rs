@@ -13,7 +13,7 @@ use crate::dashboard::tests::{
     restart, snapshot,
 };
 use crate::dashboard::update::Message;
-use crate::domain::command::{Reading, Unknown, shows_as_itself};
+use crate::domain::command::{Reading, Script, Unknown, shows_as_itself};
 use crate::domain::hold::{Answer, Answered, Hold};
 
 const SIZES: [(u16, u16); 2] = [(80, 24), (120, 40)];
@@ -103,6 +103,18 @@ fn a_long_command_is_wrapped_and_can_be_enlarged() {
     screens("long_enlarged", dashboard, |d| {
         press(d, &[Key::Enter, Key::PageDown]);
     });
+}
+
+#[test]
+fn a_script_on_standard_input_is_shown_with_what_runs_it() {
+    let mut request = request(0x0a0a_0a0a, "bash -s");
+    let script = format!(
+        "set -e\ncd /srv\u{1b}[2J\n./deploy\n{}",
+        "# fill\n".repeat(3000)
+    );
+    request.command.script = Some(Box::new(Script::of(script.as_bytes())));
+    let hold = Hold::open(request, requirements(1, 10), at(-30));
+    screens("script", dashboard(vec![may_answer(hold)]), |_| {});
 }
 
 #[test]

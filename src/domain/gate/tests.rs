@@ -19,6 +19,7 @@ fn command(bytes: &[u8]) -> Command {
         },
         layer: Layer::Line,
         bytes: bytes.to_vec(),
+        script: None,
     }
 }
 
@@ -107,16 +108,88 @@ fn each_line_of_a_paste_is_its_own_question() {
 }
 
 #[test]
-fn a_shell_without_a_terminal_gets_its_input_line_by_line() {
-    let (gate, effects) = typed(open(Watch::Lines), b"id\nsudo id");
+fn a_program_that_runs_its_input_gets_it_in_whole_lines() {
+    let (gate, effects) = typed(open(Watch::Script), b"id\nls\nsudo id");
     assert_eq!(effects, [Effect::ReadLine]);
-    assert_eq!(gate.withheld(), Some((&b"id\n"[..], Watch::Lines)));
-    let (gate, _) = gate.step(Event::Read(command(b"id\n")));
-    let (gate, effects) = gate.step(Event::Cleared(clearance(b"id\n")));
+    assert_eq!(gate.withheld(), Some((&b"id\nls\n"[..], Watch::Script)));
+    let (gate, _) = gate.step(Event::Read(command(b"id\nls\n")));
+    let (gate, effects) = gate.step(Event::Cleared(clearance(b"id\nls\n")));
     assert!(matches!(effects.as_slice(), [Effect::Submit { .. }]));
     let (gate, effects) = gate.step(Event::InputEnded);
     assert_eq!(effects, [Effect::ReadLine]);
-    assert_eq!(gate.withheld(), Some((&b"sudo id"[..], Watch::Lines)));
+    assert_eq!(gate.withheld(), Some((&b"sudo id"[..], Watch::Script)));
+}
+
+#[test]
+fn lines_that_may_not_run_at_once_wait_for_those_behind_them() {
+    let (gate, _) = typed(open(Watch::Script), b"for i in 1 2\n");
+    let (gate, _) = gate.step(Event::Read(command(b"for i in 1 2\n")));
+    let (gate, effects) = gate.step(Event::Gather);
+    assert_eq!(effects, []);
+    assert_eq!(gate.gathered_lines(), Some(13));
+    let (gate, effects) = typed(gate, b"do id; done\nl");
+    assert_eq!((effects, gate.gathered_lines()), (vec![], Some(25)));
+    let (gate, effects) = gate.step(Event::Quiet);
+    assert_eq!(effects, [Effect::ReadLine]);
+    let block = &b"for i in 1 2\ndo id; done\n"[..];
+    assert_eq!(gate.withheld(), Some((block, Watch::Script)));
+}
+
+#[test]
+fn a_script_is_decided_about_with_the_program_that_runs_it() {
+    let (gate, effects) = Gate::starting(command(b"bash"), Watch::Stream).step(Event::Gather);
+    assert_eq!((effects, gate.gathered_lines()), (vec![], Some(0)));
+    assert!(gate.wants_input());
+    let (gate, _) = typed(gate, b"id\nsu");
+    let (gate, effects) = gate.step(Event::Quiet);
+    assert_eq!(effects, [Effect::Decide]);
+    assert_eq!(gate.script(), Some(&b"id\n"[..]));
+    let scripted = Command {
+        script: Some(Box::new(Script::of(b"id\n"))),
+        ..command(b"bash")
+    };
+    assert_eq!(gate.deciding(), Some(&scripted));
+    let (gate, _) = gate.step(Event::Held(HoldId::new(1)));
+    assert!(!gate.wants_input());
+    let (gate, effects) = gate.step(Event::Cleared(Clearance::for_tests(scripted)));
+    assert!(matches!(
+        effects.as_slice(),
+        [Effect::Submit { .. }, Effect::Forward(script)] if script.as_ref() == b"id\n"
+    ));
+    let (gate, effects) = typed(gate, b"do id\n");
+    assert_eq!(effects, [Effect::ReadLine]);
+    assert_eq!(gate.withheld(), Some((&b"sudo id\n"[..], Watch::Script)));
+}
+
+#[test]
+fn a_script_without_end_is_asked_about_in_parts() {
+    let (gate, _) = Gate::starting(command(b"bash"), Watch::Stream).step(Event::Gather);
+    let (gate, effects) = typed(gate, &b"echo\n".repeat(SCRIPT_BYTES / 5 + 1));
+    assert_eq!(effects, [Effect::Decide]);
+    assert_eq!(gate.script().map(<[u8]>::len), Some(SCRIPT_BYTES / 5 * 5));
+}
+
+#[test]
+fn a_program_whose_input_ends_at_once_has_an_empty_script() {
+    let (gate, _) = Gate::starting(command(b"bash"), Watch::Stream).step(Event::Gather);
+    let (gate, effects) = gate.step(Event::InputEnded);
+    assert_eq!(effects, [Effect::Decide]);
+    let scripted = gate.deciding().unwrap().clone();
+    let (_, effects) = gate.step(Event::Cleared(Clearance::for_tests(scripted)));
+    assert!(matches!(
+        effects.as_slice(),
+        [Effect::Submit { .. }, Effect::EndInput]
+    ));
+}
+
+#[test]
+fn a_clearance_for_the_program_without_its_script_closes_the_gate() {
+    let (gate, _) = Gate::starting(command(b"bash"), Watch::Stream).step(Event::Gather);
+    let (gate, _) = typed(gate, b"id\n");
+    let (gate, _) = gate.step(Event::Quiet);
+    let (gate, effects) = gate.step(Event::Cleared(clearance(b"bash")));
+    assert_eq!(effects, [Effect::Refuse]);
+    assert!(gate.is_closed());
 }
 
 #[test]
@@ -172,6 +245,8 @@ enum Move {
     Hold,
     Deny,
     Quiet,
+    Gather,
+    End,
 }
 
 fn moves() -> impl Strategy<Value = Vec<Move>> {
@@ -181,7 +256,8 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
     );
     let one = prop_oneof![
         4 => bytes.prop_map(Move::Type), 2 => Just(Move::Read), 2 => Just(Move::Clear),
-        1 => Just(Move::Hold), 1 => Just(Move::Deny), 2 => Just(Move::Quiet)
+        1 => Just(Move::Hold), 1 => Just(Move::Deny), 2 => Just(Move::Quiet),
+        1 => Just(Move::Gather), 1 => Just(Move::End)
     ];
     prop::collection::vec(one, 0..60)
 }
@@ -198,6 +274,8 @@ proptest! {
                 Move::Hold => Event::Held(HoldId::new(1)),
                 Move::Deny => Event::Denied,
                 Move::Quiet => Event::Quiet,
+                Move::Gather => Event::Gather,
+                Move::End => Event::InputEnded,
             };
             let (next, effects) = gate.step(event);
             gate = next;
@@ -207,5 +285,44 @@ proptest! {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_leaves_of_a_script_is_what_was_cleared_in_order(moves in moves()) {
+        let mut gate = Gate::starting(command(b"bash"), Watch::Script);
+        let (mut sent, mut left) = (Vec::new(), Vec::new());
+        for step in moves {
+            let asked = gate.deciding().cloned();
+            let withheld = gate.withheld().map(|(lines, _)| lines.to_vec());
+            let event = match (step, withheld, asked) {
+                (Move::Type(bytes), ..) if gate.wants_input() => {
+                    let bytes: Vec<u8> = bytes.into_iter().map(|b| if b == 13 { 10 } else { b }).collect();
+                    sent.extend_from_slice(&bytes);
+                    Event::Typed(bytes.into())
+                }
+                (Move::Read, Some(lines), _) => Event::Read(command(&lines)),
+                (Move::Clear, _, Some(asked)) => Event::Cleared(Clearance::for_tests(asked)),
+                (Move::Hold, _, Some(_)) if gate.held().is_none() => Event::Held(HoldId::new(1)),
+                (Move::Gather, _, Some(_)) if gate.held().is_none() => Event::Gather,
+                (Move::Quiet, ..) => Event::Quiet,
+                (Move::End, ..) => Event::InputEnded,
+                _ => continue,
+            };
+            let cleared = matches!(event, Event::Cleared(_));
+            let (next, effects) = gate.step(event);
+            gate = next;
+            for effect in effects {
+                match effect {
+                    Effect::Forward(bytes) => {
+                        prop_assert!(cleared);
+                        left.extend_from_slice(&bytes);
+                    }
+                    Effect::Submit { key, .. } => left.extend_from_slice(&key),
+                    _ => {}
+                }
+            }
+            prop_assert!(sent.starts_with(&left), "{left:?} of {sent:?}");
+        }
+        prop_assert!(!gate.is_closed());
     }
 }

@@ -7,7 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use crate::domain::action::Action;
-use crate::domain::command::{Command, Layer, Reading, Scope, SimpleCommand, Unknown};
+use crate::domain::command::{
+    Command, Layer, Reading, Scope, SimpleCommand, StandardInput, Unknown,
+};
 use crate::domain::forward::Forward;
 use crate::domain::id::{HoldId, SessionId};
 use crate::domain::name::{GroupName, LoginName, PrincipalName, TargetName};
@@ -247,6 +249,7 @@ impl Case {
                 },
                 layer: Layer::Exec,
                 bytes: Vec::new(),
+                script: None,
             },
             reading: self.facts.as_ref().map_or_else(
                 || Reading::opaque("the case gives no facts"),
@@ -285,6 +288,7 @@ impl Facts {
             } else {
                 Vec::new()
             },
+            input: StandardInput::default(),
         }
     }
 }

@@ -113,6 +113,7 @@ pub(super) fn hold_of(id: u32, approvals: u8, bytes: &[u8]) -> Hold {
             },
             layer: Layer::Exec,
             bytes: bytes.to_vec(),
+            script: None,
         },
         reading: Reading::opaque("a test"),
         screen: vec!["$".to_owned()],
