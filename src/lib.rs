@@ -30,8 +30,8 @@
 //! * [`accept`] turns the library's callbacks into questions; [`target`] dials and verifies host keys.
 //! * [`emulator`] is the terminal that output of others is fed to, at a bounded cost, for [`inspect`] and for replays.
 //! * [`identity`] is OpenID Connect, [`authority`] the only code near private keys, [`inspect`] reads commands,
-//!   [`policy`] asks Cedar, [`approval`] keeps holds, [`record`] writes and plays asciicast v3, [`audit`] keeps the
-//!   chain, [`dashboard`] is the approver's screen.
+//!   [`transfer`] follows SFTP and scp operation by operation, [`policy`] asks Cedar, [`approval`] keeps holds,
+//!   [`record`] writes and plays asciicast v3, [`audit`] keeps the chain, [`dashboard`] is the approver's screen.
 //! * [`relay`] is where they meet: one connection, top to bottom. Start reading there.
 //! * [`web`] serves the sign-in pages, [`node`] puts everything together, [`demo`] does so on one machine, [`cli`] and
 //!   [`command`] are the program.
@@ -69,6 +69,8 @@ pub mod target;
 pub mod emulator;
 
 pub mod inspect;
+
+pub mod transfer;
 
 pub mod policy;
 

@@ -50,6 +50,8 @@ pub mod suspension;
 
 pub mod theatre;
 
+pub mod transfer;
+
 use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::Timestamp;

@@ -174,6 +174,23 @@ pub enum AuditEvent {
         /// Bytes from the target to the client.
         bytes_out: u64,
     },
+    /// A file of a transfer was closed, or its session ended: what passed of it.
+    Transferred {
+        /// The session.
+        session: SessionId,
+        /// `upload` or `download`.
+        action: Action,
+        /// The path as the client sent it, or as it stands in the command, safe to print.
+        path: String,
+        /// The name below that path, where the protocol names files apart from it.
+        name: Option<String>,
+        /// Bytes of content that passed.
+        bytes: u64,
+        /// SHA-256 of the whole content, in hexadecimal.
+        sha256: Option<String>,
+        /// Why there is no digest, where there is none.
+        unproved: Option<String>,
+    },
     /// A recording was opened for replay.
     Replayed {
         /// Which.

@@ -29,6 +29,8 @@ pub enum Layer {
     Subsystem,
     /// A port or socket forward, or the agent of one's own.
     Forward,
+    /// One operation of a file transfer.
+    Transfer,
 }
 
 impl fmt::Display for Layer {
@@ -39,6 +41,7 @@ impl fmt::Display for Layer {
             Self::Shell => "shell",
             Self::Subsystem => "subsystem",
             Self::Forward => "forward",
+            Self::Transfer => "transfer",
         })
     }
 }

@@ -7,13 +7,22 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::action::{Action, ReasonRule, Requirements};
-use crate::domain::command::{Command, CommandDigest, shows_as_itself};
+use crate::domain::command::{Command, CommandDigest, Layer, shows_as_itself};
 use crate::domain::principal::{Principal, Subject};
 use crate::domain::request::ApprovalRequest;
 use crate::domain::verdict::{Permit, command_matter};
 
 /// Longest reason that is kept, in characters.
 pub const REASON_CHARS: usize = 500;
+
+/// Where distributions keep OpenSSH's SFTP server.
+pub const SFTP_SERVERS: [&str; 5] = [
+    "/usr/lib/openssh/sftp-server",
+    "/usr/libexec/openssh/sftp-server",
+    "/usr/lib/ssh/sftp-server",
+    "/usr/libexec/sftp-server",
+    "/usr/lib/sftp-server",
+];
 
 /// An answer to a hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -330,6 +339,26 @@ impl Clearance {
     /// The command is handed back when it holds anything but white space.
     pub fn of_nothing(command: Command) -> Result<Self, Command> {
         if command.bytes.iter().all(u8::is_ascii_whitespace) {
+            Ok(Self { command })
+        } else {
+            Err(command)
+        }
+    }
+
+    /// The clearance to open SFTP, which does nothing: each operation of it is cleared by itself.
+    ///
+    /// # Errors
+    /// The command is handed back when it is anything but the subsystem `sftp`, or OpenSSH's server by one of
+    /// [`SFTP_SERVERS`] and nothing else.
+    pub fn of_sftp(command: Command) -> Result<Self, Command> {
+        let opens = match command.layer {
+            Layer::Subsystem => command.bytes == b"sftp",
+            Layer::Exec => SFTP_SERVERS
+                .iter()
+                .any(|server| server.as_bytes() == command.bytes),
+            Layer::Line | Layer::Shell | Layer::Forward | Layer::Transfer => false,
+        };
+        if opens {
             Ok(Self { command })
         } else {
             Err(command)

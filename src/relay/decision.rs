@@ -15,6 +15,7 @@ use crate::domain::principal::Principal;
 use crate::domain::target::TargetInfo;
 use crate::domain::verdict::{Circumstances, Denial, Question, Resource, Verdict};
 use crate::inspect;
+use crate::transfer::{self, FarEnd, Operation};
 
 /// What was decided about one command.
 #[derive(Debug)]
@@ -95,6 +96,17 @@ impl<'a> Asker<'a> {
         answers.fold(first, stricter)
     }
 
+    /// Why an operation that only looks may not be, where policy refuses both transfers of what it looks at.
+    pub fn refuses_look(&self, operation: &Operation) -> Option<Denial> {
+        let reading = operation.reading();
+        let answer = |action| self.ask(action, None, Some(&reading));
+        match (answer(Action::Download), answer(Action::Upload)) {
+            (Verdict::Deny(denial), Verdict::Deny(_)) => Some(denial),
+            (Verdict::Allow(_) | Verdict::Hold(_), _)
+            | (_, Verdict::Allow(_) | Verdict::Hold(_)) => None,
+        }
+    }
+
     /// Turns the answer into what may be done with the command.
     pub fn decision(&self, command: Command, action: Action, verdict: Verdict) -> Decision {
         match verdict {
@@ -107,6 +119,27 @@ impl<'a> Asker<'a> {
             Verdict::Hold(requirements) => Decision::Hold(action, requirements),
             Verdict::Deny(denial) => Decision::Denied(denial),
         }
+    }
+
+    /// The audit event of an opened SFTP session.
+    pub fn opened(&self, command: &Command) -> AuditEvent {
+        AuditEvent::Command {
+            session: command.scope.session,
+            person: self.principal().subject.clone(),
+            layer: command.layer,
+            action: Action::Connect,
+            text: command.shown(),
+            digest: command.digest(),
+            inspection: String::new(),
+            verdict: "allow".to_owned(),
+            because: "opening it does nothing: each of its operations is asked about".to_owned(),
+        }
+    }
+
+    /// The audit event of an operation that only looks and was refused.
+    pub fn looked(&self, command: &Command, operation: &Operation, denial: &Denial) -> AuditEvent {
+        let denied = Verdict::Deny(denial.clone());
+        self.event(command, &operation.reading(), Action::Download, &denied)
     }
 
     /// The audit event of a decision.
@@ -150,29 +183,16 @@ fn actions(command: &Command, reading: &Reading) -> Vec<Action> {
         Layer::Shell => vec![Action::Shell],
         Layer::Forward if command.bytes == AGENT.as_bytes() => vec![Action::Agent],
         Layer::Forward => vec![Action::Forward],
+        Layer::Transfer => transfer::actions(&command.bytes).to_vec(),
         Layer::Subsystem if command.bytes == b"sftp" => vec![Action::Upload, Action::Download],
         Layer::Exec | Layer::Line | Layer::Subsystem if !reading.elevation.is_empty() => {
             vec![Action::Sudo, Action::Exec]
         }
-        Layer::Exec if transfers(reading) => vec![Action::Upload, Action::Download],
-        Layer::Exec | Layer::Line | Layer::Subsystem => vec![Action::Exec],
-    }
-}
-
-/// Whether a command is nothing but the far end of a file transfer.
-fn transfers(reading: &Reading) -> bool {
-    let far_end = |words: &[String]| match words {
-        [program, rest @ ..] => match program.rsplit('/').next() {
-            Some("scp") => rest.iter().any(|word| word == "-t" || word == "-f"),
-            Some("rsync") => rest.first().is_some_and(|word| word == "--server"),
-            Some("sftp-server") => true,
-            Some(_) | None => false,
+        Layer::Exec => match FarEnd::of(reading) {
+            Some(end) => end.actions(),
+            None => vec![Action::Exec],
         },
-        [] => false,
-    };
-    match reading.commands.as_slice() {
-        [only] => !reading.is_opaque() && far_end(&only.words),
-        _ => false,
+        Layer::Line | Layer::Subsystem => vec![Action::Exec],
     }
 }
 

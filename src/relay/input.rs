@@ -19,6 +19,7 @@ use super::reception::Visit;
 use super::screen::Screen;
 use super::start::{Start, What};
 use super::suspension::what;
+use super::transfer::Transfer;
 use crate::domain::command::{Command, Layer, PARSED_BYTES, Reading, Scope};
 use crate::domain::gate::{Effect, Event, Gate, Watch};
 use crate::domain::hold::Clearance;
@@ -29,8 +30,11 @@ use crate::domain::verdict::Verdict;
 use crate::flow::{Drain, Item};
 use crate::inspect;
 use crate::record::{Recorder, TerminalSize};
+use crate::transfer::placed;
 
 mod holding;
+
+mod transferring;
 
 /// How long nothing more comes of a script until it is taken to be whole.
 const SCRIPT_PAUSE: Duration = Duration::from_millis(500);
@@ -57,6 +61,8 @@ pub struct InputSide<'a> {
     pub screen: Option<Arc<Screen>>,
     /// Bytes passed to the target.
     pub passed: &'a AtomicU64,
+    /// The transfer that is followed, where the session is one.
+    pub transfer: Option<&'a Transfer>,
     /// The hold that waits, to be withdrawn should the session end meanwhile.
     pub held: &'a Mutex<Suspended>,
 }
@@ -169,10 +175,10 @@ impl InputSide<'_> {
             }
             What::Exec(command) => (
                 self.command(Layer::Exec, 0, command.clone()),
-                match self.side {
+                placed(match self.side {
                     Side::Terminal => inspect::exec(command),
                     Side::Pipes => inspect::piped(command),
-                },
+                }),
                 plain,
             ),
             What::Subsystem(name) => {
@@ -208,7 +214,13 @@ impl Running<'_, '_> {
 
     async fn item(&mut self, gate: Gate, item: Item) -> Result<Gate, InputEnd> {
         match item {
-            Item::Data(data) => self.event(gate, Event::Typed(data.bytes().clone())).await,
+            Item::Data(data) => match self.side.transfer {
+                Some(transfer) => {
+                    self.transfer(transfer, data.bytes().clone()).await?;
+                    Ok(gate)
+                }
+                None => self.event(gate, Event::Typed(data.bytes().clone())).await,
+            },
             Item::Message(ChannelMsg::Eof) => self.event(gate, Event::InputEnded).await,
             Item::Message(message) => {
                 self.message(message).await?;
@@ -383,6 +395,7 @@ impl Running<'_, '_> {
             Layer::Exec | Layer::Shell | Layer::Subsystem | Layer::Forward => {
                 Ok(self.program.start(clearance).await?)
             }
+            Layer::Transfer => Err(failed("an operation came without its request")),
             Layer::Line => {
                 if let Some(screen) = &self.side.screen {
                     screen.submitted(&key);
@@ -429,7 +442,7 @@ impl Running<'_, '_> {
         let scripted = match command.layer {
             Layer::Exec => !reading.input.is_data() && command.script.is_none(),
             Layer::Line => self.side.side == Side::Pipes,
-            Layer::Shell | Layer::Subsystem | Layer::Forward => false,
+            Layer::Shell | Layer::Subsystem | Layer::Forward | Layer::Transfer => false,
         };
         let waits = match verdict {
             Verdict::Allow(_) => false,
@@ -464,6 +477,9 @@ impl Running<'_, '_> {
 
     async fn decide(&mut self, command: Command, reading: Reading) -> Result<Event, InputEnd> {
         let side = self.side;
+        if let Some(event) = self.opens_sftp(&command).await? {
+            return Ok(event);
+        }
         if command.layer == Layer::Line
             && !reading.is_opaque()
             && let Ok(clearance) = Clearance::of_nothing(command.clone())

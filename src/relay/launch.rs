@@ -159,7 +159,9 @@ impl Launch {
                     .await?
             }
             Layer::Shell => output.request_shell(true).await?,
-            Layer::Line | Layer::Forward => return Err(russh::Error::Inconsistent),
+            Layer::Line | Layer::Forward | Layer::Transfer => {
+                return Err(russh::Error::Inconsistent);
+            }
         }
         let (input, output, link) = self.channel.into_parts();
         let _ = self.output.send(input);

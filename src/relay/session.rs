@@ -17,6 +17,7 @@ use super::reception::Visit;
 use super::registry::Entry;
 use super::screen::Screen;
 use super::start::{PtyRequest, Start, What};
+use super::transfer::Transfer;
 use crate::accept::ClientChannel;
 use crate::domain::audit::AuditEvent;
 use crate::domain::command::{Command, visible};
@@ -134,6 +135,10 @@ impl Session<'_> {
         let services = &self.visit.services;
         let config = services.config();
         let now = Timestamp::now();
+        let transfer = Transfer::of(self.visit, self.attached.session(), start);
+        if transfer.is_some() && self.side == Side::Terminal {
+            return Err("a transfer takes no terminal; leave out `-t`".to_owned());
+        }
         let summary = self.summary(start, now);
         let limit = match self.side {
             Side::Terminal => RecordLimit::Everything,
@@ -155,6 +160,7 @@ impl Session<'_> {
             recording,
             counts,
             held,
+            transfer,
         };
         let (row, told) = tokio::join!(
             services.store.session_started(&services.node, &summary),
@@ -220,6 +226,7 @@ impl Session<'_> {
             recording,
             counts,
             held,
+            transfer,
         } = course;
         let start = self.as_inspected(start);
         let (size, closed) = (start.size(), input.end());
@@ -236,11 +243,13 @@ impl Session<'_> {
             side: self.side,
             screen: screen.clone(),
             passed: &counts.to_target,
+            transfer: transfer.as_ref(),
             held,
         };
         let output_side = OutputSide {
             client: self.client,
             recorder,
+            transfer: transfer.as_ref(),
             screen: screen.as_ref(),
         };
         let output = async {
@@ -275,6 +284,11 @@ impl Session<'_> {
                     Ending::Refused(reason.to_owned())
                 }
                 OutputEnd::ClientGone => Ending::ClientGone,
+                OutputEnd::Transfer(reason) => {
+                    let reason = format!("nothing more runs: {reason}");
+                    self.client.say(self.side, &reason).await;
+                    Ending::Refused(reason)
+                }
                 OutputEnd::Recording(error) => self.recording_failed(&error).await,
             },
             end = input_side.run(&mut input, launch) => match end {
@@ -379,12 +393,16 @@ impl Session<'_> {
             recorder,
             counts,
             held,
+            transfer,
             ..
         } = course;
         let services = &self.visit.services;
         let session = self.attached.session();
         let suspended = std::mem::take(&mut *held.lock().unwrap_or_else(PoisonError::into_inner));
         self.withdraw(suspended, &ending.shown()).await;
+        if let Some(transfer) = transfer {
+            transfer.finish().await;
+        }
         let now = Timestamp::now();
         let outcome = match ending {
             Ending::Status(status) => Outcome::Exited(*status),
@@ -455,6 +473,7 @@ struct Course {
     recording: LiveRecording,
     counts: Counts,
     held: Mutex<Suspended>,
+    transfer: Option<Transfer>,
 }
 
 #[derive(Default)]

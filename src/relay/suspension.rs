@@ -163,6 +163,10 @@ pub fn notice(visit: &Visit, hold: &Hold) -> String {
         groups => format!(" from {}", groups.join(" or ")),
     };
     let why = match &hold.requirements().sentence {
+        // Of many operations of a transfer, which one.
+        Some(sentence) if request.command.layer == Layer::Transfer => {
+            format!("{}: {sentence}", request.command.shown())
+        }
         Some(sentence) => sentence.clone(),
         None => format!(
             "{} on {}",
@@ -176,7 +180,9 @@ pub fn notice(visit: &Visit, hold: &Hold) -> String {
         None => String::new(),
     };
     let withdraws = match request.command.layer {
-        Layer::Exec | Layer::Line | Layer::Shell | Layer::Subsystem => ", Ctrl-C withdraws",
+        Layer::Exec | Layer::Line | Layer::Shell | Layer::Subsystem | Layer::Transfer => {
+            ", Ctrl-C withdraws"
+        }
         Layer::Forward => "",
     };
     let plural = if count == 1 { "approval" } else { "approvals" };
@@ -198,6 +204,7 @@ pub fn what(command: &Command, action: Action) -> String {
         Layer::Subsystem => format!("the subsystem {}", command.shown()),
         Layer::Forward if command.bytes == AGENT.as_bytes() => "your agent".to_owned(),
         Layer::Forward => format!("the forward `{}`", command.shown()),
+        Layer::Transfer => command.shown(),
     }
 }
 

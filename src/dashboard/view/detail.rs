@@ -69,7 +69,9 @@ pub(super) fn command(view: &HoldView, width: u16) -> Vec<Line<'static>> {
     }
     let words = match request.command.layer {
         Layer::Shell => "an interactive shell",
-        Layer::Exec | Layer::Line | Layer::Subsystem | Layer::Forward => "an empty command",
+        Layer::Exec | Layer::Line | Layer::Subsystem | Layer::Forward | Layer::Transfer => {
+            "an empty command"
+        }
     };
     vec![Line::styled(words, theme::strong())]
 }
@@ -330,6 +332,7 @@ fn seen_as(layer: Layer) -> &'static str {
         Layer::Shell => "request for a shell",
         Layer::Subsystem => "subsystem request",
         Layer::Forward => "request to forward",
+        Layer::Transfer => "one operation of a file transfer",
     }
 }
 
