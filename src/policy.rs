@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 
-use cedar_policy::{Authorizer, Decision, EntityUid, PolicyId};
+use cedar_policy::{ActionConstraint, Authorizer, Decision, EntityUid, PolicyId};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -26,6 +26,8 @@ mod vocabulary;
 mod error;
 
 mod annotation;
+
+mod folders;
 
 mod asking;
 
@@ -160,6 +162,26 @@ impl PolicySet {
     /// The policies, by name.
     pub fn rules(&self) -> impl ExactSizeIterator<Item = &Rule> {
         self.rules.values()
+    }
+
+    /// Whether what the policies say to an action may depend on the command: then nothing can be said before there is
+    /// one.
+    pub fn depends_on_command(&self, action: Action) -> bool {
+        let plain = self.vocabulary.plain(action);
+        let request = self.vocabulary.request(action);
+        let about = |constraint: ActionConstraint| match constraint {
+            ActionConstraint::Any => true,
+            ActionConstraint::Eq(named) => named == plain || Some(&named) == request.as_ref(),
+            // A group of actions is taken to hold this one.
+            ActionConstraint::In(named) => named.iter().any(|named| {
+                *named == plain
+                    || Some(named) == request.as_ref()
+                    || named.id().unescaped() == "request"
+            }),
+        };
+        self.cedar.policies().any(|policy| {
+            about(policy.action_constraint()) && policy.to_string().contains("command")
+        })
     }
 
     /// Answers one question.

@@ -17,6 +17,7 @@ use crate::domain::principal::{Principal, PrincipalKind, Subject};
 use crate::domain::request::ApprovalRequest;
 use crate::domain::target::{EnforcementLayer, TargetInfo};
 use crate::domain::verdict::{Circumstances, Question, Resource};
+use crate::policy::folders;
 use crate::policy::vocabulary::Vocabulary;
 
 type Expression = RestrictedExpression;
@@ -262,12 +263,15 @@ fn facts(reading: Option<&Reading>) -> Result<Expression, String> {
     let reading = reading.unwrap_or(&unread);
     let programs = reading.programs();
     let set = |names: &BTreeSet<String>| texts(names.iter().map(String::as_str));
+    let (under_all, under_any) = folders::of(&reading.paths);
     record([
         pair("programs", set(&programs)),
         pair("elevation", set(&reading.elevation)),
         pair("escapes", set(&reading.escapes)),
         pair("opaque", Expression::new_bool(opaque)),
         pair("paths", texts(reading.paths.iter().map(String::as_str))),
+        pair("under_all", texts(under_all.into_iter())),
+        pair("under_any", texts(under_any.into_iter())),
     ])
 }
 

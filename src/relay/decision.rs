@@ -96,10 +96,24 @@ impl<'a> Asker<'a> {
         answers.fold(first, stricter)
     }
 
+    /// Why no transfer may be opened at all, where that is certain before anything of it is known.
+    pub fn refuses_transfers(&self) -> Option<Denial> {
+        let policy = self.visit.services.policy.current();
+        let both = [Action::Download, Action::Upload];
+        if both.iter().any(|action| policy.depends_on_command(*action)) {
+            return None;
+        }
+        self.refuses(&Reading::default())
+    }
+
     /// Why an operation that only looks may not be, where policy refuses both transfers of what it looks at.
     pub fn refuses_look(&self, operation: &Operation) -> Option<Denial> {
-        let reading = operation.reading();
-        let answer = |action| self.ask(action, None, Some(&reading));
+        self.refuses(&operation.reading())
+    }
+
+    /// Why neither transfer of what was read may be.
+    fn refuses(&self, reading: &Reading) -> Option<Denial> {
+        let answer = |action| self.ask(action, None, Some(reading));
         match (answer(Action::Download), answer(Action::Upload)) {
             (Verdict::Deny(denial), Verdict::Deny(_)) => Some(denial),
             (Verdict::Allow(_) | Verdict::Hold(_), _)

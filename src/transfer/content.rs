@@ -53,6 +53,8 @@ pub(super) struct Content {
     digest: Context,
     next: u64,
     bytes: u64,
+    /// Something that was there before may stand behind what was written.
+    rest: bool,
     unproved: Option<Unproved>,
 }
 
@@ -66,12 +68,31 @@ impl fmt::Debug for Content {
 }
 
 impl Content {
+    /// Of a file that is empty when its content begins to pass.
     pub(super) fn new() -> Self {
         Self {
             digest: Context::new(&SHA256),
             next: 0,
             bytes: 0,
+            rest: false,
             unproved: None,
+        }
+    }
+
+    /// Of a file that may hold something already.
+    pub(super) fn over_another() -> Self {
+        Self {
+            rest: true,
+            ..Self::new()
+        }
+    }
+
+    /// The file is cut off, or filled up, to a size.
+    pub(super) fn resized(&mut self, size: u64) {
+        if size == self.next {
+            self.rest = false;
+        } else {
+            self.spoil(Unproved::Changed);
         }
     }
 
@@ -100,6 +121,7 @@ impl Content {
     /// The digest, when nothing spoiled it.
     pub(super) fn finish(self) -> Result<String, Unproved> {
         match self.unproved {
+            None if self.rest => Err(Unproved::NotEmptied),
             None => Ok(hex::encode(self.digest.finish())),
             Some(why) => Err(why),
         }
@@ -120,6 +142,19 @@ mod tests {
             content.finish().unwrap(),
             "b94d27b9934d3e08a52e52d7da7dabfac484efe37a5380ee9088f7ace2efcde9"
         );
+    }
+
+    #[test]
+    fn content_over_another_is_whole_once_the_file_ends_where_it_does() {
+        let mut content = Content::over_another();
+        content.take(0, b"hello world");
+        content.resized(11);
+        assert!(content.finish().is_ok());
+        let mut content = Content::over_another();
+        content.take(0, b"hello world");
+        content.resized(12);
+        assert_eq!(content.finish(), Err(Unproved::Changed));
+        assert_eq!(Content::over_another().finish(), Err(Unproved::NotEmptied));
     }
 
     #[test]

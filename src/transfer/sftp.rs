@@ -393,11 +393,14 @@ impl Sftp {
             Pending::Read { file, offset, .. } if code == u32::from(Status::EndOfFile as u8) => {
                 self.files.ends(file, offset);
             }
-            Pending::Write(file) if code != u32::from(Status::Ok as u8) => {
+            Pending::Write(file) | Pending::Resize { file, .. }
+                if code != u32::from(Status::Ok as u8) =>
+            {
                 self.files.spoil(file, crate::transfer::Unproved::Failed);
             }
             Pending::Read { .. }
             | Pending::Write(_)
+            | Pending::Resize { .. }
             | Pending::Open { .. }
             | Pending::OpenFolder
             | Pending::Change(_)

@@ -19,6 +19,8 @@ mod login;
 
 mod reach;
 
+mod transfers;
+
 mod certificates;
 
 mod hosts;

@@ -24,8 +24,12 @@ impl Running<'_, '_> {
         let Ok(clearance) = Clearance::of_sftp(command.clone()) else {
             return Ok(None);
         };
-        let now = Timestamp::now();
         let asker = side.asker();
+        if asker.refuses_transfers().is_some() {
+            // Asked in the usual way, it is refused and told in the usual way.
+            return Ok(None);
+        }
+        let now = Timestamp::now();
         let marker = format!("opened: {}", command.shown());
         let (told, marked) = tokio::join!(
             side.visit.services.audit.append(asker.opened(command), now),

@@ -32,7 +32,12 @@ pub(super) enum Pending {
         length: u32,
     },
     Write(FileKey),
-    /// A file is changed by other means than writing.
+    /// A file that is written is cut off or filled up.
+    Resize {
+        file: FileKey,
+        size: u64,
+    },
+    /// A file is changed by other means.
     Change(FileKey),
     /// Anything else: its answer changes nothing here.
     Other,
@@ -84,8 +89,15 @@ impl Files {
         if matches!(request, Pending::Open { .. } | Pending::OpenFolder) {
             self.opening += 1;
         }
-        if let Pending::Change(file) = request {
-            self.spoil(file, Unproved::Changed);
+        match request {
+            Pending::Change(file) => self.spoil(file, Unproved::Changed),
+            Pending::Resize { file, size } => self.resized(file, size),
+            Pending::Open { .. }
+            | Pending::OpenFolder
+            | Pending::Close(_)
+            | Pending::Read { .. }
+            | Pending::Write(_)
+            | Pending::Other => {}
         }
         self.pending.insert(id, request);
     }
@@ -109,6 +121,7 @@ impl Files {
             Pending::Close(_)
             | Pending::Read { .. }
             | Pending::Write(_)
+            | Pending::Resize { .. }
             | Pending::Change(_)
             | Pending::Other => {
                 return Err(Malformed::Target("a handle for what was not opened"));
@@ -127,11 +140,11 @@ impl Files {
                 end: None,
             }),
             writes: flags.filter(|flags| flags.writes()).map(|flags| {
-                let mut content = Content::new();
-                if !flags.empties() {
-                    content.spoil(Unproved::NotEmptied);
+                if flags.empties() {
+                    Content::new()
+                } else {
+                    Content::over_another()
                 }
-                content
             }),
             folder: flags.is_none(),
         };
@@ -193,6 +206,12 @@ impl Files {
     pub(super) fn ends(&mut self, file: FileKey, offset: u64) {
         if let Some(reads) = self.open.get_mut(&file).and_then(|it| it.reads.as_mut()) {
             reads.end = Some(reads.end.map_or(offset, |end| end.min(offset)));
+        }
+    }
+
+    fn resized(&mut self, file: FileKey, size: u64) {
+        if let Some(content) = self.open.get_mut(&file).and_then(|it| it.writes.as_mut()) {
+            content.resized(size);
         }
     }
 

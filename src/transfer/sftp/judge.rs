@@ -97,9 +97,14 @@ impl Sftp {
             }
             Request::SetAttributes {
                 handle,
+                size,
+                more,
                 details,
-                resizes,
-            } => return self.set_attributes(id, packet, &handle, details, resizes),
+            } => match (size, self.files.writable(&handle)) {
+                // Where a file ends is its content, which was cleared with the handle.
+                (Some(size), Some(file)) if !more => Some(Pending::Resize { file, size }),
+                _ => return self.set_attributes(id, packet, &handle, details, size.is_some()),
+            },
             Request::Copy { from, to, details } => {
                 return self.copy(id, packet, [&from, &to], details);
             }

@@ -101,8 +101,10 @@ pub(super) enum Request {
     Sync(Handle),
     SetAttributes {
         handle: Handle,
+        size: Option<u64>,
+        /// What is set besides the size.
+        more: bool,
         details: Vec<String>,
-        resizes: bool,
     },
     Copy {
         from: Handle,
@@ -181,7 +183,8 @@ fn body(kind: u8, reader: &mut &[u8]) -> Result<Request, Error> {
             match Attributes::read(reader)? {
                 Some(attributes) => Request::SetAttributes {
                     handle,
-                    resizes: attributes.size.is_some(),
+                    size: attributes.size,
+                    more: attributes.sets_more_than_size(),
                     details: attributes.words(),
                 },
                 None => Request::Unsupported,
@@ -333,6 +336,10 @@ impl Attributes {
             attributes.times = Some((u32::decode(reader)?, u32::decode(reader)?));
         }
         Ok(Some(attributes))
+    }
+
+    fn sets_more_than_size(&self) -> bool {
+        self.owner.is_some() || self.mode.is_some() || self.times.is_some()
     }
 
     fn words(&self) -> Vec<String> {

@@ -230,6 +230,29 @@ fn a_part_of_a_file_has_no_digest_and_says_why() {
 }
 
 #[test]
+fn where_a_written_file_ends_is_no_question_of_its_own() {
+    let mut session = Session::with_open(b"x", 0x02 | 0x08, b"h");
+    session.client(&write(2, b"h", 0, b"hello")).unwrap();
+    let end = packet(kind::FSETSTAT, &[&n(3), &text(b"h"), &n(1), &long(5)]);
+    session.client(&end).unwrap();
+    session.client(&close(4, b"h")).unwrap();
+    for id in 2..=4 {
+        session.target(&status(id, 0)).unwrap();
+    }
+    assert_eq!(session.asked.len(), 1);
+    assert_eq!(session.ended[0].sha256.as_deref(), Ok(HELLO));
+
+    let mut session = Session::with_open(b"x", READ, b"h");
+    session
+        .client(&packet(
+            kind::FSETSTAT,
+            &[&n(3), &text(b"h"), &n(1), &long(5)],
+        ))
+        .unwrap();
+    assert_eq!(session.asked, ["download x", "setstat x size=5 while-open"]);
+}
+
+#[test]
 fn a_file_that_was_opened_for_reading_is_never_written() {
     let mut session = Session::with_open(b"x", READ, b"h");
     session.client(&write(2, b"h", 0, b"evil")).unwrap();
