@@ -20,7 +20,7 @@ pub mod scp;
 
 pub mod sftp;
 
-pub use content::{Transferred, Unproved};
+pub use content::{Direction, Transferred, Unproved};
 pub use far_end::{FarEnd, placed};
 pub use operation::{Operation, Verb, actions};
 

@@ -34,10 +34,11 @@ const IO: [&str; 17] = [
 ];
 
 /// Who may make which proof.
-const PROOFS: [(&str, &[&str]); 3] = [
+const PROOFS: [(&str, &[&str]); 4] = [
     ("VerifiedIdentity::vouched", &["identity", "authority"]),
     ("Verdict::allow", &["policy"]),
     ("LiveRecording::started", &["record"]),
+    ("Clearance::of_sftp", &["relay"]),
 ];
 
 /// The files of the binary: they stand above every module of the library.

@@ -383,3 +383,47 @@ impl Clearance {
         Self { command }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::command::Scope;
+    use crate::domain::id::SessionId;
+    use crate::domain::target::Destination;
+
+    fn command(layer: Layer, bytes: &[u8]) -> Command {
+        let destination = Destination {
+            login: "deploy".parse().unwrap(),
+            target: "db1".parse().unwrap(),
+        };
+        Command {
+            scope: Scope {
+                destination,
+                session: SessionId::new(Timestamp::UNIX_EPOCH, [1; 10]),
+                ordinal: 0,
+            },
+            layer,
+            bytes: bytes.to_vec(),
+        }
+    }
+
+    #[test]
+    fn opening_sftp_clears_the_opening_of_sftp_and_nothing_else() {
+        let opens = |layer, bytes| Clearance::of_sftp(command(layer, bytes)).is_ok();
+        assert!(opens(Layer::Subsystem, b"sftp"));
+        assert!(opens(Layer::Exec, b"/usr/lib/openssh/sftp-server"));
+        assert!(!opens(Layer::Subsystem, b"netconf"));
+        for layer in [Layer::Line, Layer::Shell, Layer::Forward, Layer::Transfer] {
+            assert!(!opens(layer, b"sftp"), "{layer}");
+        }
+        for other in [
+            &b"sftp"[..],
+            b"/usr/lib/openssh/sftp-server; id",
+            b"/usr/lib/openssh/sftp-server ",
+            b"/tmp/sftp-server",
+            b"",
+        ] {
+            assert!(!opens(Layer::Exec, other));
+        }
+    }
+}

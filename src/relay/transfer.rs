@@ -52,7 +52,9 @@ impl Transfer {
         }?;
         let followed = match end {
             FarEnd::Sftp => Followed::Sftp(Box::default()),
-            FarEnd::Scp { action, paths } => Followed::Scp(Box::new(Scp::new(action, &paths))),
+            FarEnd::Scp { direction, paths } => {
+                Followed::Scp(Box::new(Scp::new(direction, &paths)))
+            }
             FarEnd::Rsync { .. } => Followed::Rsync,
         };
         let (answers, waiting) = mpsc::channel(ANSWERS);
@@ -154,7 +156,7 @@ impl Transfer {
             };
             let event = AuditEvent::Transferred {
                 session: self.session,
-                action: file.action,
+                action: file.direction.action(),
                 path: visible(&file.path),
                 name: file.name.as_deref().map(visible),
                 bytes: file.bytes,

@@ -6,11 +6,30 @@ use aws_lc_rs::digest::{Context, SHA256};
 
 use crate::domain::action::Action;
 
+/// Which way content passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// From the client to the target.
+    Upload,
+    /// From the target to the client.
+    Download,
+}
+
+impl Direction {
+    /// The action that it is for policy.
+    pub fn action(self) -> Action {
+        match self {
+            Self::Upload => Action::Upload,
+            Self::Download => Action::Download,
+        }
+    }
+}
+
 /// What passed of one file, known once it is closed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transferred {
-    /// [`Action::Upload`] or [`Action::Download`].
-    pub action: Action,
+    /// Which way it passed.
+    pub direction: Direction,
     /// The path as the client sent it, or as it stands in the command.
     pub path: Vec<u8>,
     /// The name below that path, where the protocol names files apart from it.

@@ -6,6 +6,7 @@
 use crate::domain::action::Action;
 use crate::domain::command::{Reading, SimpleCommand};
 use crate::domain::hold::SFTP_SERVERS;
+use crate::transfer::content::Direction;
 use crate::transfer::operation::reading_of;
 use crate::transfer::path::place_in_command;
 
@@ -16,15 +17,15 @@ pub enum FarEnd {
     Sftp,
     /// The old protocol of `scp`.
     Scp {
-        /// [`Action::Upload`] or [`Action::Download`].
-        action: Action,
+        /// Which way its files go.
+        direction: Direction,
         /// The paths of its command line.
         paths: Vec<String>,
     },
     /// rsync's own protocol.
     Rsync {
-        /// [`Action::Upload`] or [`Action::Download`].
-        action: Action,
+        /// Which way its files go.
+        direction: Direction,
         /// The paths of its command line.
         paths: Vec<String>,
     },
@@ -71,7 +72,7 @@ impl FarEnd {
     pub fn actions(&self) -> Vec<Action> {
         match self {
             Self::Sftp => vec![Action::Upload, Action::Download],
-            Self::Scp { action, .. } | Self::Rsync { action, .. } => vec![*action],
+            Self::Scp { direction, .. } | Self::Rsync { direction, .. } => vec![direction.action()],
         }
     }
 }
@@ -112,16 +113,16 @@ fn scp(arguments: &[String]) -> Option<FarEnd> {
         }
     }
     let paths: Vec<String> = arguments.cloned().collect();
-    let action = match (takes, gives) {
-        (true, false) if paths.len() == 1 => Action::Upload,
-        (false, true) if !paths.is_empty() => Action::Download,
+    let direction = match (takes, gives) {
+        (true, false) if paths.len() == 1 => Direction::Upload,
+        (false, true) if !paths.is_empty() => Direction::Download,
         _ => return None,
     };
-    Some(FarEnd::Scp { action, paths })
+    Some(FarEnd::Scp { direction, paths })
 }
 
 /// Long options that a client's rsync passes on and that neither name a file nor make a sender write.
-const HARMLESS: [&str; 33] = [
+const HARMLESS: [&str; 55] = [
     "append",
     "append-verify",
     "block-size",
@@ -132,6 +133,7 @@ const HARMLESS: [&str; 33] = [
     "compress-level",
     "contimeout",
     "copy-unsafe-links",
+    "debug",
     "delay-updates",
     "delete",
     "delete-after",
@@ -139,22 +141,43 @@ const HARMLESS: [&str; 33] = [
     "delete-delay",
     "delete-during",
     "delete-excluded",
+    "delete-missing-args",
     "existing",
     "fake-super",
     "force",
+    "fsync",
     "fuzzy",
     "iconv",
     "ignore-existing",
+    "ignore-missing-args",
+    "info",
     "inplace",
+    "log-format",
+    "max-alloc",
     "max-delete",
     "max-size",
     "min-size",
+    "mkpath",
+    "modify-window",
+    "munge-links",
+    "new-compress",
     "no-implied-dirs",
     "numeric-ids",
+    "old-compress",
+    "omit-dir-times",
+    "omit-link-times",
+    "one-file-system",
     "partial",
     "preallocate",
     "safe-links",
+    "size-only",
+    "sparse",
+    "stats",
+    "stop-after",
+    "stop-at",
+    "suffix",
     "timeout",
+    "use-qsort",
 ];
 
 /// `rsync --server` takes files, `rsync --server --sender` gives them.
@@ -165,21 +188,21 @@ fn rsync(arguments: &[String]) -> Option<FarEnd> {
     }
     let options = rest.iter().take_while(|word| word.starts_with('-'));
     let count = options.clone().count();
-    let mut action = Action::Upload;
+    let mut direction = Direction::Upload;
     for option in options {
         let Some(long) = option.strip_prefix("--") else {
             continue;
         };
         let name = long.split('=').next().unwrap_or_default();
         match name {
-            "sender" => action = Action::Download,
+            "sender" => direction = Direction::Download,
             name if HARMLESS.contains(&name) => {}
             _ => return None,
         }
     }
     let (here, paths) = rest.get(count..)?.split_first()?;
     (here == "." && !paths.is_empty()).then(|| FarEnd::Rsync {
-        action,
+        direction,
         paths: paths.to_vec(),
     })
 }
@@ -193,31 +216,37 @@ mod tests {
         FarEnd::of(&exec(command.as_bytes()))
     }
 
-    fn action(command: &str) -> Option<Action> {
+    fn direction(command: &str) -> Option<Direction> {
         match end(command)? {
             FarEnd::Sftp => None,
-            FarEnd::Scp { action, .. } | FarEnd::Rsync { action, .. } => Some(action),
+            FarEnd::Scp { direction, .. } | FarEnd::Rsync { direction, .. } => Some(direction),
         }
     }
 
     #[test]
     fn the_flags_say_which_way_a_transfer_goes() {
-        assert_eq!(action("scp -t /srv/app"), Some(Action::Upload));
-        assert_eq!(action("scp -v -r -p -d -t -- '/a b'"), Some(Action::Upload));
-        assert_eq!(action("/usr/bin/scp -qf /etc/motd"), Some(Action::Download));
+        assert_eq!(direction("scp -t /srv/app"), Some(Direction::Upload));
+        assert_eq!(
+            direction("scp -v -r -p -d -t -- '/a b'"),
+            Some(Direction::Upload)
+        );
+        assert_eq!(
+            direction("/usr/bin/scp -qf /etc/motd"),
+            Some(Direction::Download)
+        );
         let flags = "-vlogDtpre.iLsfxCIvu";
         for (command, way) in [
-            (format!("rsync --server {flags} . /srv/"), Action::Upload),
+            (format!("rsync --server {flags} . /srv/"), Direction::Upload),
             (
                 format!("rsync --server --sender {flags} . a b"),
-                Action::Download,
+                Direction::Download,
             ),
             (
                 format!("rsync --server {flags} --delete --timeout=5 . ."),
-                Action::Upload,
+                Direction::Upload,
             ),
         ] {
-            assert_eq!(action(&command), Some(way), "{command}");
+            assert_eq!(direction(&command), Some(way), "{command}");
         }
         assert_eq!(end("/usr/lib/openssh/sftp-server"), Some(FarEnd::Sftp));
     }

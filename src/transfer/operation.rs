@@ -177,9 +177,10 @@ impl Operation {
 
     /// Its paths as policy sees them; opaque when one of them is in doubt.
     pub fn reading(&self) -> Reading {
-        let place = match self.verb {
-            Verb::Expand => place_expanded,
-            _ => place,
+        let place = if self.verb == Verb::Expand {
+            place_expanded
+        } else {
+            place
         };
         let mut places: Vec<Place> = self.paths.iter().map(|path| place(path)).collect();
         if let (Verb::Symlink, [leads_to, _], [first, ..]) =

@@ -4,9 +4,8 @@
 //! command started, so all bytes pass as they are; this owns only what is known of them. Invariant: what does not hold
 //! to the protocol is an error, so that no file passes untold.
 
-use crate::domain::action::Action;
 use crate::transfer::Malformed;
-use crate::transfer::content::{Content, Transferred, Unproved};
+use crate::transfer::content::{Content, Direction, Transferred, Unproved};
 use crate::transfer::path::PATH_BYTES;
 
 /// Longest line: mode, size and a name.
@@ -17,7 +16,7 @@ const DEPTH: usize = 1024;
 /// One followed transfer.
 #[derive(Debug)]
 pub struct Scp {
-    action: Action,
+    direction: Direction,
     path: Vec<u8>,
     folders: Vec<Vec<u8>>,
     giver: Giver,
@@ -73,13 +72,13 @@ enum Taker {
 
 impl Scp {
     /// A transfer that the command with those paths starts; an upload is given by the client, a download by the target.
-    pub fn new(action: Action, paths: &[String]) -> Self {
+    pub fn new(direction: Direction, paths: &[String]) -> Self {
         let path = match paths {
             [only] => only.clone(),
             several => shlex_joined(several),
         };
         Self {
-            action,
+            direction,
             path: path.into_bytes(),
             folders: Vec::new(),
             giver: Giver::Line(Vec::new()),
@@ -93,12 +92,12 @@ impl Scp {
     /// # Errors
     /// When they do not hold to the protocol.
     pub fn from_client(&mut self, chunk: &[u8]) -> Result<Vec<Transferred>, Malformed> {
-        match self.action {
-            Action::Upload => self
+        match self.direction {
+            Direction::Upload => self
                 .given(chunk)
                 .map(|()| Vec::new())
                 .map_err(Malformed::Client),
-            _ => Ok(self.acknowledged(chunk)),
+            Direction::Download => Ok(self.acknowledged(chunk)),
         }
     }
 
@@ -107,9 +106,9 @@ impl Scp {
     /// # Errors
     /// When they do not hold to the protocol.
     pub fn from_target(&mut self, chunk: &[u8]) -> Result<Vec<Transferred>, Malformed> {
-        match self.action {
-            Action::Upload => Ok(self.acknowledged(chunk)),
-            _ => self
+        match self.direction {
+            Direction::Upload => Ok(self.acknowledged(chunk)),
+            Direction::Download => self
                 .given(chunk)
                 .map(|()| Vec::new())
                 .map_err(Malformed::Target),
@@ -252,7 +251,7 @@ impl Scp {
 
     fn ended(&self, name: Vec<u8>, content: Content) -> Transferred {
         Transferred {
-            action: self.action,
+            direction: self.direction,
             path: self.path.clone(),
             name: Some(name),
             bytes: content.bytes(),
@@ -299,7 +298,7 @@ mod tests {
     const HELLO: &str = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
 
     fn upload() -> Scp {
-        Scp::new(Action::Upload, &["/srv/app".to_owned()])
+        Scp::new(Direction::Upload, &["/srv/app".to_owned()])
     }
 
     /// A conversation: what the giving side sends, and what is answered to each.

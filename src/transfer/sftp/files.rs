@@ -4,9 +4,8 @@ use std::collections::HashMap;
 
 use super::frame::HANDLE_BYTES;
 use super::packet::{Flags, Handle};
-use crate::domain::action::Action;
 use crate::transfer::Malformed;
-use crate::transfer::content::{Content, Transferred, Unproved};
+use crate::transfer::content::{Content, Direction, Transferred, Unproved};
 
 /// Most files and folders that one session may have open.
 const OPEN_FILES: usize = 4096;
@@ -246,11 +245,11 @@ impl Open {
     fn finish(self) -> Vec<Transferred> {
         let both = self.reads.is_some() && self.writes.is_some();
         let mut ended = Vec::new();
-        let mut end = |action, content: Content| {
+        let mut end = |direction, content: Content| {
             // Of a file that was open for both, only what was done with it.
             if !both || content.bytes() > 0 {
                 ended.push(Transferred {
-                    action,
+                    direction,
                     path: self.path.clone(),
                     name: None,
                     bytes: content.bytes(),
@@ -263,13 +262,13 @@ impl Open {
             end: at,
         }) = self.reads
         {
-            if !at.is_some_and(|at| at <= content.bytes()) {
+            if at.is_none_or(|at| at > content.bytes()) {
                 content.spoil(Unproved::Part);
             }
-            end(Action::Download, content);
+            end(Direction::Download, content);
         }
         if let Some(content) = self.writes {
-            end(Action::Upload, content);
+            end(Direction::Upload, content);
         }
         ended
     }

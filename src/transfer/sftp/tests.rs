@@ -1,9 +1,10 @@
+use super::frame::{kind, number};
 use super::*;
-use crate::domain::action::Action;
 use crate::domain::command::{Command, Scope};
 use crate::domain::id::SessionId;
 use crate::domain::target::Destination;
-use crate::transfer::{Unproved, Verb};
+use crate::transfer::Malformed;
+use crate::transfer::{Direction, Unproved, Verb};
 use jiff::Timestamp;
 use proptest::prelude::*;
 
@@ -184,7 +185,7 @@ fn an_upload_is_asked_about_and_told_with_its_digest() {
         session.target(&status(id, 0)).unwrap();
     }
     let file = &session.ended[0];
-    assert_eq!((file.action, file.bytes), (Action::Upload, 5));
+    assert_eq!((file.direction, file.bytes), (Direction::Upload, 5));
     assert_eq!(file.sha256.as_deref(), Ok(HELLO));
     assert_eq!(session.asked.len(), 1);
     assert!(session.answers.is_empty());
