@@ -82,11 +82,7 @@ impl Forward {
     pub fn of(command: &Command) -> Option<Self> {
         match command.layer {
             Layer::Forward => std::str::from_utf8(&command.bytes).ok()?.parse().ok(),
-            Layer::Exec
-            | Layer::Line
-            | Layer::Shell
-            | Layer::Subsystem
-            | Layer::Transfer => None,
+            Layer::Exec | Layer::Line | Layer::Shell | Layer::Subsystem | Layer::Transfer => None,
         }
     }
 

@@ -404,6 +404,7 @@ mod tests {
             },
             layer,
             bytes: bytes.to_vec(),
+            script: None,
         }
     }
 

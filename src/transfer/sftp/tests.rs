@@ -86,6 +86,7 @@ fn command(bytes: Vec<u8>) -> Command {
         },
         layer: Layer::Transfer,
         bytes,
+        script: None,
     }
 }
 
