@@ -12,11 +12,11 @@
 //! A script on standard input goes the same way in blocks of whole lines. What policy does not let run at once is
 //! [gathered](Event::Gather) first, so that people decide about a script and not about its first line.
 
-mod block;
+mod script;
 
 use bytes::Bytes;
 
-use crate::domain::command::{Command, Script};
+use crate::domain::command::Command;
 use crate::domain::hold::Clearance;
 use crate::domain::id::HoldId;
 use crate::domain::keystroke::{self, INTERRUPT, Stroke};
@@ -105,7 +105,7 @@ enum Kind {
     Line(Vec<u8>, Watch),
 }
 
-use block::Pending;
+use script::{Gathering, Pending};
 
 /// The gate. Each transition consumes the state and gives the next one.
 #[derive(Debug)]
@@ -134,15 +134,6 @@ enum State {
     /// A script comes in.
     Gathering(Gathering),
     Closed,
-}
-
-/// Whose input a script is.
-#[derive(Debug)]
-enum Gathering {
-    /// That of the program which is to be started.
-    Start { command: Command, watch: Watch },
-    /// That of a program that runs.
-    Block,
 }
 
 impl Gate {
@@ -460,67 +451,6 @@ impl Gate {
                 }
                 (Self { state, pending }, effects)
             }
-        }
-    }
-
-    /// Starts a program; the script that was cleared with it is what its input begins with.
-    fn started(clearance: Clearance, watch: Watch, mut pending: Pending) -> (Self, Vec<Effect>) {
-        let script = clearance.command().script.clone();
-        let mut effects = vec![Effect::Submit {
-            clearance,
-            key: Vec::new(),
-        }];
-        if let Some(script) = script {
-            match pending.take(&script) {
-                Some(bytes) => push_forward(&mut effects, bytes),
-                None => return Self::refused(),
-            }
-        }
-        Self {
-            state: State::Open(watch),
-            pending,
-        }
-        .go_on(effects)
-    }
-
-    /// Waits for the rest of what is being decided about.
-    fn gathering(command: Command, kind: Kind, mut pending: Pending) -> (Self, Vec<Effect>) {
-        let gathering = match kind {
-            Kind::Start(_) => Gathering::Start {
-                command,
-                watch: Watch::Script,
-            },
-            Kind::Line(lines, Watch::Script) => {
-                pending.bytes.splice(..0, lines);
-                Gathering::Block
-            }
-            Kind::Line(_, Watch::Stream | Watch::Terminal | Watch::Keys) => {
-                return Self::refused();
-            }
-        };
-        Self {
-            state: State::Gathering(gathering),
-            pending,
-        }
-        .go_on(Vec::new())
-    }
-
-    /// Decides about what came of a script.
-    fn gathered(gathering: Gathering, pending: Pending) -> (Self, Vec<Effect>) {
-        match gathering {
-            Gathering::Start { mut command, watch } => {
-                let lines = pending.lines(SCRIPT_BYTES);
-                let script = pending.bytes.get(..lines).unwrap_or_default();
-                command.script = Some(Box::new(Script::of(script)));
-                let kind = Kind::Start(watch);
-                let state = State::Deciding { command, kind };
-                (Self { state, pending }, vec![Effect::Decide])
-            }
-            Gathering::Block => Self {
-                state: State::Open(Watch::Script),
-                pending,
-            }
-            .go_on(Vec::new()),
         }
     }
 
