@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use russh::{cipher, kex, mac};
 
-/// Algorithms in the order we like them: AES-GCM first, as chacha20 costs two to three times its CPU here.
+/// Algorithms in the order we like them: AES-GCM first, as chacha20 costs two to three times its CPU here. The MACs
+/// that are computed before encryption come last: they are all that dropbear and libssh2 before 1.11 know.
 pub fn preferred() -> russh::Preferred {
     russh::Preferred {
         kex: Cow::Borrowed(&[
@@ -22,7 +23,12 @@ pub fn preferred() -> russh::Preferred {
             cipher::AES_192_CTR,
             cipher::AES_128_CTR,
         ]),
-        mac: Cow::Borrowed(&[mac::HMAC_SHA256_ETM, mac::HMAC_SHA512_ETM]),
+        mac: Cow::Borrowed(&[
+            mac::HMAC_SHA256_ETM,
+            mac::HMAC_SHA512_ETM,
+            mac::HMAC_SHA256,
+            mac::HMAC_SHA512,
+        ]),
         ..russh::Preferred::DEFAULT
     }
 }
