@@ -29,10 +29,10 @@ pub(crate) use bastion::Options;
 pub(crate) use browser::{Browser, Tab};
 pub(crate) use idp::Idp;
 pub(crate) use person::Person;
-pub(crate) use process::{Output, Running, run};
+pub(crate) use process::{Output, Running, run, script};
 pub(crate) use sshd::Sshd;
 pub(crate) use terminal::Terminal;
-pub(crate) use world::World;
+pub(crate) use world::{World, routes};
 
 /// How long anything that is expected may take. Generous: machines that test are busy.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
@@ -65,4 +65,21 @@ pub(crate) fn free_port() -> u16 {
         .map(|step| FIRST + (start + step % COUNT) % COUNT)
         .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
         .expect("a free port on loopback")
+}
+
+/// Bytes that do not compress and hold every value, the same each time.
+pub(crate) fn noise(length: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    };
+    let mut bytes: Vec<u8> = std::iter::repeat_with(next)
+        .take(length / 8 + 1)
+        .flatten()
+        .collect();
+    bytes.truncate(length);
+    bytes
 }

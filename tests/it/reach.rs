@@ -6,31 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::harness::sshd::{PROMPT, login};
-use crate::harness::{Output, Person, Running, World, free_port, run};
+use crate::harness::{Output, Person, Running, World, free_port, noise, routes, run};
 
 const MIB: usize = 1024 * 1024;
-
-/// Bytes that do not compress and hold every value, the same each time.
-fn noise(length: usize) -> Vec<u8> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()
-    };
-    let mut bytes: Vec<u8> = std::iter::repeat_with(next)
-        .take(length / 8 + 1)
-        .flatten()
-        .collect();
-    bytes.truncate(length);
-    bytes
-}
-
-/// Both ways to name a target: through `ProxyJump`, and in the user name.
-fn routes() -> [String; 2] {
-    ["web1".to_owned(), format!("{}@web1@bastion", login())]
-}
 
 /// What the target has in a file, whoever may read it.
 fn on_target(world: &World, name: &str) -> PathBuf {

@@ -10,8 +10,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::idp::{CLIENT_SECRET, Idp};
-use super::process::{Output, Running, run};
-use super::sshd::{Sshd, login};
+use super::process::{Output, Running, run, script};
+use super::sshd::{Sshd, fingerprint, login};
 use super::{PATIENCE, eventually, free_port};
 
 /// Where the identity provider sends browsers back to.
@@ -151,14 +151,8 @@ host_keys = [\"{key}\"]\n"
 
     /// Serves, with no file of its own longer than so many KiB; a write beyond fails, as on a full disk.
     pub(crate) fn serve_with_file_limit(&mut self, kibibytes: u64) {
-        let program = self.program(&["serve"]);
-        let mut shell = Command::new("bash");
         let limited = format!("trap '' XFSZ; ulimit -f {kibibytes}; exec \"$@\"");
-        shell
-            .args(["-c", &limited, "bash"])
-            .arg(program.get_program())
-            .args(program.get_args());
-        let mut server = Running::start(&mut shell);
+        let mut server = Running::start(&mut script(&limited, &self.program(&["serve"])));
         server.wait_for_stdout("ready ");
         self.server = Some(server);
     }
@@ -214,6 +208,30 @@ host_keys = [\"{key}\"]\n"
     pub(crate) fn host_ca(&self) -> String {
         let output = self.command(&["ca", "show", "host"]).expect_success();
         output.text().trim().to_owned()
+    }
+
+    /// The public host key of its SSH side, one line, for clients that know no host CA.
+    pub(crate) fn host_key(&self) -> String {
+        let text = fs::read_to_string(self.host_key_file()).unwrap();
+        text.trim().to_owned()
+    }
+
+    /// The fingerprint of that key as OpenSSH and PuTTY print it.
+    pub(crate) fn host_fingerprint(&self) -> String {
+        fingerprint(&self.host_key_file())
+    }
+
+    fn host_key_file(&self) -> PathBuf {
+        self.dir().join("data/keys/ssh_host_ed25519_key.pub")
+    }
+
+    /// Bytes of memory that it uses for itself (its proportional set size).
+    pub(crate) fn memory(&self) -> u64 {
+        let file = format!("/proc/{}/smaps_rollup", self.serving().id());
+        let text = fs::read_to_string(file).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
+        let kibibytes = line.unwrap().trim().trim_end_matches(" kB");
+        kibibytes.parse::<u64>().unwrap() * 1024
     }
 
     /// What it logged so far.

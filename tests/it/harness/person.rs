@@ -10,7 +10,7 @@ use super::bastion::Bastion;
 use super::browser::Browser;
 use super::idp::Idp;
 use super::process::{Output, Running, run};
-use super::sshd::{login, make_key};
+use super::sshd::{fingerprint, login, make_key};
 use super::terminal::Terminal;
 
 /// The last words that the terminal shows to somebody who has to sign in.
@@ -49,10 +49,7 @@ impl Person {
 
     /// The fingerprint of their key as OpenSSH prints it.
     pub(crate) fn fingerprint(&self) -> String {
-        let key = self.home().join("id_ed25519.pub");
-        let output = run(Command::new("ssh-keygen").args(["-l", "-f"]).arg(key));
-        let text = output.expect_success().text();
-        text.split(' ').nth(1).unwrap().to_owned()
+        fingerprint(&self.home().join("id_ed25519.pub"))
     }
 
     /// A program of OpenSSH (`ssh`, `sftp`, `scp`) with this person's configuration.

@@ -1,7 +1,7 @@
 //! A child process whose output can be read while it runs, and which ends with its owner.
 
 use std::io::{Read, Write};
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -13,6 +13,7 @@ pub(crate) struct Running {
     what: String,
     child: Child,
     stdin: Option<ChildStdin>,
+    unread: Option<ChildStdout>,
     stdout: Stream,
     stderr: Stream,
 }
@@ -31,9 +32,33 @@ pub(crate) fn run(command: &mut Command) -> Output {
     Running::start(command).finish()
 }
 
+/// A bash script in which `"$@"` is the command, with its folder and environment.
+pub(crate) fn script(text: &str, command: &Command) -> Command {
+    let mut bash = Command::new("bash");
+    bash.args(["-c", text, "bash"]).arg(command.get_program());
+    bash.args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => bash.env(name, value),
+            None => bash.env_remove(name),
+        };
+    }
+    if let Some(folder) = command.get_current_dir() {
+        bash.current_dir(folder);
+    }
+    bash
+}
+
 impl Running {
     /// Starts with all three streams connected to the test.
     pub(crate) fn start(command: &mut Command) -> Self {
+        let mut running = Self::start_unread(command);
+        running.read();
+        running
+    }
+
+    /// Starts like [`Running::start`], but nobody reads its standard output before [`Running::read`].
+    pub(crate) fn start_unread(command: &mut Command) -> Self {
         let what = format!("{command:?}");
         let mut child = command
             .stdin(Stdio::piped())
@@ -42,15 +67,28 @@ impl Running {
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {what}: {error}"));
         let stdin = child.stdin.take();
-        let stdout = Stream::collect(child.stdout.take().unwrap());
+        let unread = child.stdout.take();
         let stderr = Stream::collect(child.stderr.take().unwrap());
         Self {
             what,
             child,
             stdin,
-            stdout,
+            unread,
+            stdout: Stream::default(),
             stderr,
         }
+    }
+
+    /// From now on standard output is read.
+    pub(crate) fn read(&mut self) {
+        if let Some(unread) = self.unread.take() {
+            self.stdout = Stream::collect(unread);
+        }
+    }
+
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// What was written to standard output so far.
@@ -200,6 +238,7 @@ impl std::fmt::Display for Output {
 }
 
 /// One output stream, collected by a thread.
+#[derive(Default)]
 struct Stream {
     bytes: Arc<Mutex<Vec<u8>>>,
     reader: Option<JoinHandle<()>>,

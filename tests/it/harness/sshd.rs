@@ -89,6 +89,21 @@ impl Sshd {
         self.host_key.trim()
     }
 
+    /// Connections to it that are open, or closed by one side only.
+    pub(crate) fn connections(&self) -> usize {
+        const ESTABLISHED: &str = "01";
+        const CLOSE_WAIT: &str = "08";
+        let ours = format!(":{:04X}", self.port);
+        let table = fs::read_to_string("/proc/net/tcp").unwrap();
+        let open = |line: &&str| {
+            let mut words = line.split_whitespace().skip(1);
+            let (local, _, state) = (words.next(), words.next(), words.next());
+            local.is_some_and(|it| it.ends_with(&ours))
+                && state.is_some_and(|it| [ESTABLISHED, CLOSE_WAIT].contains(&it))
+        };
+        table.lines().filter(open).count()
+    }
+
     /// What it logged so far.
     pub(crate) fn log(&self) -> String {
         self.server.stderr()
@@ -135,6 +150,13 @@ pub(crate) fn make_key(file: &Path) {
     let mut keygen = Command::new("ssh-keygen");
     keygen.args(["-q", "-t", "ed25519", "-N", "", "-C", "", "-f"]);
     run(keygen.arg(file)).expect_success();
+}
+
+/// The fingerprint of a public key as OpenSSH prints it.
+pub(crate) fn fingerprint(file: &Path) -> String {
+    let output = run(Command::new("ssh-keygen").args(["-l", "-f"]).arg(file));
+    let text = output.expect_success().text();
+    text.split(' ').nth(1).unwrap().to_owned()
 }
 
 fn configuration(at: &Path, port: u16) -> String {

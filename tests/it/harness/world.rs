@@ -3,7 +3,7 @@
 use super::bastion::{Bastion, Options, TargetHost};
 use super::idp::Idp;
 use super::person::Person;
-use super::sshd::Sshd;
+use super::sshd::{Sshd, login};
 
 /// A bastion that serves, in front of `db1` (production) and `web1` (staging).
 pub(crate) struct World {
@@ -58,4 +58,9 @@ impl World {
         person.sign_in(&self.idp);
         person
     }
+}
+
+/// Both ways to name the staging target to OpenSSH: through `ProxyJump`, and in the user name.
+pub(crate) fn routes() -> [String; 2] {
+    ["web1".to_owned(), format!("{}@web1@bastion", login())]
 }
