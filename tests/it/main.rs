@@ -21,6 +21,8 @@ mod reach;
 
 mod transfers;
 
+mod clients;
+
 mod certificates;
 
 mod hosts;
