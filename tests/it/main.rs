@@ -21,6 +21,8 @@ mod reach;
 
 mod transfers;
 
+mod stalls;
+
 mod clients;
 
 mod certificates;
