@@ -1,31 +1,37 @@
 //! Editors that work on a target, as VS Code does: a script on the standard input of a shell, on a connection that
-//! also forwards, then further shells without a terminal.
+//! also forwards, which starts a server there and stays; then further shells without a terminal.
 
 use crate::harness::{World, free_port, routes};
 
-/// Tells what the target is, starts something that stays, and ends on a line from the client.
+/// Tells what the target is, starts a server on a port that it tells, and goes on reading its input. The server ends
+/// with it.
 const SCRIPT: &str = "echo \"platform==$(uname -s)==\"
-trap 'echo gone >gone' EXIT
-while read -r line; do
-  case $line in
-    *) echo \"heard==$line==\"; [ \"$line\" = over ] && exit 7 ;;
-  esac
-done
+python3 -u -m http.server --bind 127.0.0.1 0 </dev/null &
+trap \"kill $!\" EXIT
+while read -r line; do echo \"heard==$line==\"; [ \"$line\" = over ] && exit 7; done
 ";
 
 #[test]
-fn an_editor_runs_its_script_on_the_standard_input_of_a_shell() {
+fn an_editor_installs_itself_by_a_script_on_standard_input_and_opens_further_shells() {
     let world = World::start();
     let alice = world.person("alice");
     for route in routes() {
         let port = free_port().to_string();
-        let mut shell = alice.spawn_ssh(&["-T", "-D", &port, &route, "bash"]);
-        shell.write(SCRIPT.as_bytes());
-        shell.wait_for_stdout("platform==Linux==");
-        shell.write(b"a line\n");
-        shell.wait_for_stdout("heard==a line==");
-        shell.write(b"over\n");
-        let output = shell.finish();
+        let mut installer = alice.spawn_ssh(&["-T", "-D", &port, &route, "bash"]);
+        installer.write(SCRIPT.as_bytes());
+        installer.wait_for_stdout("platform==Linux==");
+        installer.wait_for_stdout("Serving HTTP on 127.0.0.1 port");
+        installer.write(b"a line\n");
+        installer.wait_for_stdout("heard==a line==");
+
+        let mut shell = alice.spawn_ssh(&["-T", &route]);
+        shell.write(b"echo $((40 + 2))\n");
+        shell.wait_for_stdout("42\n");
+        shell.write(b"exit 3\n");
+        assert_eq!(shell.finish().code(), 3);
+
+        installer.write(b"over\n");
+        let output = installer.finish();
         assert_eq!(output.code(), 7, "{output}");
     }
 }
