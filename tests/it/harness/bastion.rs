@@ -225,11 +225,11 @@ host_keys = [\"{key}\"]\n"
         self.dir().join("data/keys/ssh_host_ed25519_key.pub")
     }
 
-    /// Bytes of memory that it uses for itself (its proportional set size).
+    /// Bytes of memory that it has filled, without what of its program the system keeps in memory and shares.
     pub(crate) fn memory(&self) -> u64 {
         let file = format!("/proc/{}/smaps_rollup", self.serving().id());
         let text = fs::read_to_string(file).unwrap();
-        let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
+        let line = text.lines().find_map(|line| line.strip_prefix("Pss_Anon:"));
         let kibibytes = line.unwrap().trim().trim_end_matches(" kB");
         kibibytes.parse::<u64>().unwrap() * 1024
     }
