@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::clients::putty::Putty;
 use crate::clients::python::python;
 use crate::harness::person::wait_until_held;
-use crate::harness::{Output, Person, Running, World, eventually, routes, run, script};
+use crate::harness::{Output, PATIENCE, Person, Running, World, eventually, routes, run, script};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -23,6 +23,12 @@ const PROMPTLY: Duration = Duration::from_secs(10);
 
 /// How long a stall is watched.
 const STALL: Duration = Duration::from_secs(20);
+
+/// Memory that a stalled session may take: what may wait of its channel, and again of the channel around it.
+const STALLED_BYTES: u64 = 12 * MIB;
+
+/// Memory that all of them may come to take while nothing moves.
+const GROWTH_BYTES: u64 = 4 * MIB;
 
 /// What a program may move while it is said to stand still.
 const STILL: Duration = Duration::from_secs(1);
@@ -205,16 +211,16 @@ fn stalled_for_ever(alice: &Person, at: &Path) -> Vec<(Running, PathBuf)> {
         let never = file("never");
         let (unread, stopped, unheard) = (file("unread"), file("stopped"), file("unheard"));
         // A client whose output nobody takes.
-        let flood = writer(10_000, &unread);
+        let flood = writer(400, &unread);
         let mut client = alice.program("ssh", &[route, &flood]);
         stalled.push((Running::start_unread(&mut client), unread));
         // A client that does nothing any more, not even with its socket.
-        let client = alice.spawn_ssh(&[route, &writer(10_000, &stopped)]);
+        let client = alice.spawn_ssh(&[route, &writer(400, &stopped)]);
         eventually(LONG, || stopped.exists().then_some(())).expect("it starts");
         client.signal("STOP");
         stalled.push((client, stopped));
         // A program that takes no input.
-        let feed = fed_by(&writer(10_000, &unheard));
+        let feed = fed_by(&writer(400, &unheard));
         let mut client = ssh_in(&feed, alice, &[route, &late_counter(&never)]);
         stalled.push((Running::start(&mut client), unheard));
     }
@@ -226,9 +232,8 @@ fn a_stall_without_end_costs_memory_that_does_not_grow_and_leaves_nothing_behind
     let world = World::start();
     let alice = world.person("alice");
     for route in routes() {
-        alice
-            .ssh(&[&route, "head -c 1000000 /dev/zero"])
-            .expect_success();
+        let million = alice.ssh(&[&route, "head -c 1000000 /dev/zero"]);
+        million.expect_success();
     }
     let before = world.bastion.memory();
     let stalled = stalled_for_ever(&alice, &world.sshd.home());
@@ -236,19 +241,21 @@ fn a_stall_without_end_costs_memory_that_does_not_grow_and_leaves_nothing_behind
         wait_for_standstill(progress);
     }
     let first = world.bastion.memory();
-    let bound = before + 64 * MIB;
-    let beyond = eventually(STALL, || {
+    let bound = before + stalled.len() as u64 * STALLED_BYTES;
+    assert!(first < bound, "{first} bytes, {before} before");
+    let growing = eventually(STALL, || {
         let memory = world.bastion.memory();
-        (memory > bound).then_some(memory)
+        (memory > first + GROWTH_BYTES).then_some(memory)
     });
-    assert_eq!(beyond, None, "before {before}, first {first}");
+    assert_eq!(growing, None, "{first} bytes at first, {before} before");
+
     assert!(world.sshd.connections() >= stalled.len());
     for (client, _) in &stalled {
         client.signal("KILL");
     }
     drop(stalled);
     let left = || (world.sshd.connections() == 0).then_some(());
-    eventually(LONG, left).expect("no connection to the target is left");
+    eventually(PATIENCE, left).expect("no connection to the target is left");
 }
 
 #[test]
