@@ -30,8 +30,14 @@ const STALLED_BYTES: u64 = 12 * MIB;
 /// Memory that all of them may come to take while nothing moves.
 const GROWTH_BYTES: u64 = 4 * MIB;
 
-/// What a program may move while it is said to stand still.
-const STILL: Duration = Duration::from_secs(1);
+/// A script that becomes its `"$@"`.
+const AS_IT_IS: &str = "exec \"$@\"";
+
+/// How long nothing may move before it is said to stand still.
+const STILL: Duration = Duration::from_secs(3);
+
+/// Options of commands that share one connection.
+const SHARE: [&str; 4] = ["-o", "ControlMaster=auto", "-o", "ControlPath=c-%C"];
 
 /// A program on the target that writes so many million bytes and notes in a file how far it came.
 fn writer(millions: u32, progress: &Path) -> String {
@@ -50,9 +56,6 @@ fn late_counter(go: &Path) -> String {
 fn fed_by(program: &str) -> String {
     format!("exec \"$@\" < <({program})")
 }
-
-/// A script that becomes its `"$@"`.
-const AS_IT_IS: &str = "exec \"$@\"";
 
 /// Waits until something comes to a standstill: what the file tells does not change any more.
 fn wait_for_standstill(file: &Path) {
@@ -73,8 +76,8 @@ fn ssh_in(text: &str, person: &Person, arguments: &[&str]) -> Command {
 }
 
 /// Random bytes in a file of the person's, and their checksum.
-fn random_file(person: &Person, name: &str, length: u64) -> (PathBuf, String) {
-    let path = person.home().join(name);
+fn random_file(person: &Person, length: u64) -> (PathBuf, String) {
+    let path = person.home().join("random");
     let mut source = File::open("/dev/urandom").unwrap().take(length);
     std::io::copy(&mut source, &mut File::create(&path).unwrap()).unwrap();
     let checksum = checksum(&path);
@@ -93,29 +96,23 @@ fn first_word(output: &Output) -> String {
 /// A connection to the staging target that several commands share.
 struct Shared<'a> {
     person: &'a Person,
-    options: [String; 4],
-    route: String,
+    route: &'a str,
     _master: Running,
 }
 
 impl<'a> Shared<'a> {
-    fn open(person: &'a Person, route: &str) -> Self {
-        let options = ["-o", "ControlMaster=auto", "-o", "ControlPath=c-%C"].map(str::to_owned);
-        let arguments = [options.each_ref().map(String::as_str).as_slice(), &[route]].concat();
-        let mut master = person.spawn_ssh(&[&arguments[..], &["echo up; cat"]].concat());
+    fn open(person: &'a Person, route: &'a str) -> Self {
+        let mut master = person.spawn_ssh(&[&SHARE[..], &[route, "echo up; cat"]].concat());
         master.wait_for_stdout("up");
-        let route = route.to_owned();
         Self {
             person,
-            options,
             route,
             _master: master,
         }
     }
 
     fn command(&self, text: &str, command: &str) -> Command {
-        let mut arguments: Vec<&str> = self.options.iter().map(String::as_str).collect();
-        arguments.extend([self.route.as_str(), command]);
+        let arguments = [&SHARE[..], &[self.route, command]].concat();
         ssh_in(text, self.person, &arguments)
     }
 }
@@ -262,7 +259,7 @@ fn a_stall_without_end_costs_memory_that_does_not_grow_and_leaves_nothing_behind
 fn input_that_is_sent_right_after_the_command_arrives_whole() {
     let world = World::start();
     let alice = world.person("alice");
-    let (file, expected) = random_file(&alice, "random", 200 * MIB);
+    let (file, expected) = random_file(&alice, 200 * MIB);
     for route in routes() {
         let feed = format!("exec \"$@\" <{}", file.display());
         let client = Running::start(&mut ssh_in(&feed, &alice, &[&route, "sha256sum"]));
@@ -275,7 +272,7 @@ fn input_that_is_sent_right_after_the_command_arrives_whole() {
 fn streams_both_ways_are_whole_while_their_keys_are_renewed() {
     let world = World::start();
     let alice = world.person("alice");
-    let (file, expected) = random_file(&alice, "random", 100 * MIB);
+    let (file, expected) = random_file(&alice, 100 * MIB);
     for route in routes() {
         let echo = format!("\"$@\" <{} | sha256sum", file.display());
         let often = ["-v", "-o", "RekeyLimit=16M", &route, "cat"];
@@ -291,7 +288,7 @@ fn streams_both_ways_are_whole_while_their_keys_are_renewed() {
 fn a_large_file_comes_whole_by_sftp() {
     let world = World::start();
     let alice = world.person("alice");
-    let (file, expected) = random_file(&alice, "random", 256 * MIB);
+    let (file, expected) = random_file(&alice, 256 * MIB);
     let there = world.sshd.home().join("large");
     fs::rename(&file, &there)
         .or_else(|_| fs::copy(&file, &there).map(drop))

@@ -28,6 +28,8 @@ fn ansible(world: &World, person: &Person, program: &str) -> Command {
     ansible.current_dir(person.home()).args(["-i", "inventory"]);
     ansible.env("ANSIBLE_SSH_ARGS", SSH_OPTIONS);
     ansible.env("ANSIBLE_NOCOLOR", "1");
+    // It starts in no other.
+    ansible.env("LC_ALL", "C.UTF-8");
     // How long it waits for a command as root to begin, and so for somebody's approval.
     ansible.env("ANSIBLE_TIMEOUT", "60");
     // Tests have another home folder on the target than the account.

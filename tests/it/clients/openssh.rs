@@ -107,21 +107,50 @@ fn files_are_copied_by_the_user_name_with_sftp_scp_and_rsync() {
     assert_holds(&back, &sent);
 
     let remote = format!("{route}:{name}");
-    let scp = |protocol: &str, from: &str, to: &str| {
-        run(&mut alice.program("scp", &["-q", protocol, from, to])).expect_success();
+    let scp = |protocol| alice.program("scp", &["-q", protocol]);
+    let rsync = || {
+        let mut rsync = Command::new("rsync");
+        alice.environment(&mut rsync);
+        rsync.arg("--ignore-times").current_dir(alice.home());
+        rsync
     };
-    let rsync = |from: &str, to: &str| {
-        alice.run(Command::new("rsync").args(["--ignore-times", from, to]));
-    };
-    for copy in ["scp -s", "scp -O", "rsync"] {
+    let programs: [&dyn Fn() -> Command; 3] = [&|| scp("-s"), &|| scp("-O"), &rsync];
+    for copy in programs {
         fs::remove_file(&there).unwrap();
         fs::remove_file(&back).unwrap();
-        match copy {
-            "scp -s" => [("sent", &*remote), (&remote, "back")].map(|(a, b)| scp("-s", a, b)),
-            "scp -O" => [("sent", &*remote), (&remote, "back")].map(|(a, b)| scp("-O", a, b)),
-            _ => [("sent", &*remote), (&remote, "back")].map(|(a, b)| rsync(a, b)),
-        };
+        run(copy().args(["sent", &remote])).expect_success();
+        run(copy().args([&remote, "back"])).expect_success();
         assert_holds(&there, &sent);
         assert_holds(&back, &sent);
     }
+}
+
+#[test]
+fn git_clones_and_pushes_by_the_user_name() {
+    let world = World::start();
+    let alice = world.person("alice");
+    let sent = file_to_send(&alice);
+    let [_, route] = routes();
+    let project = world.sshd.home().join("project.git");
+    let init = format!("git init -q --bare -b main {}", project.display());
+    alice.ssh(&[&route, &init]).expect_success();
+    let git = |arguments: &[&str]| {
+        let mut git = Command::new("git");
+        git.args([
+            "-c",
+            "user.name=alice",
+            "-c",
+            "user.email=alice@example.test",
+        ]);
+        git.env("GIT_CONFIG_GLOBAL", "/dev/null");
+        alice.run(git.args(arguments))
+    };
+    let remote = format!("{route}:{}", project.display());
+    git(&["clone", "-q", &remote, "work"]);
+    fs::rename(alice.home().join("sent"), alice.home().join("work/file")).unwrap();
+    git(&["-C", "work", "add", "file"]);
+    git(&["-C", "work", "commit", "-qm", "a file"]);
+    git(&["-C", "work", "push", "-q", "origin", "HEAD:main"]);
+    git(&["clone", "-q", &remote, "again"]);
+    assert_holds(&alice.home().join("again/file"), &sent);
 }
