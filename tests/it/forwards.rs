@@ -7,8 +7,9 @@ use std::process::Command;
 use std::thread;
 
 use crate::harness::person::{HELD, hold_id};
-use crate::harness::sshd::login;
-use crate::harness::{Options, PATIENCE, Person, Running, World, eventually, free_port, run};
+use crate::harness::{
+    Options, PATIENCE, Person, Running, World, eventually, free_port, noise, routes, run,
+};
 
 const MIB: usize = 1024 * 1024;
 
@@ -70,15 +71,6 @@ fn exchange(mut socket: TcpStream, sent: &[u8]) -> Vec<u8> {
     back
 }
 
-fn pattern(length: usize) -> Vec<u8> {
-    (0..length).map(|at| (at * 31 % 251) as u8).collect()
-}
-
-/// Both ways to name a target: through `ProxyJump`, and in the user name.
-fn routes() -> [String; 2] {
-    ["web1".to_owned(), format!("{}@web1@bastion", login())]
-}
-
 /// `ssh -N` with these options, which forwards something.
 fn tunnel(person: &Person, options: &[&str], route: &str) -> Running {
     person.spawn_ssh(&[&["-N", "-o", "ExitOnForwardFailure=yes"], options, &[route]].concat())
@@ -88,7 +80,7 @@ fn tunnel(person: &Person, options: &[&str], route: &str) -> Running {
 fn a_local_forward_carries_everything_and_is_audited_with_its_bytes() {
     let world = World::start();
     let alice = world.person("alice");
-    let (echo, sent) = (echo(), pattern(3 * MIB + 17));
+    let (echo, sent) = (echo(), noise(3 * MIB + 17));
     for (count, route) in routes().iter().enumerate() {
         let port = free_port();
         let _tunnel = tunnel(&alice, &["-L", &format!("{port}:localhost:{echo}")], route);
@@ -145,7 +137,7 @@ fn a_dynamic_forward_reaches_what_it_is_asked_for() {
 fn a_remote_forward_listens_on_the_target_and_comes_back() {
     let world = World::start();
     let alice = world.person("alice");
-    let (echo, sent) = (echo(), pattern(MIB));
+    let (echo, sent) = (echo(), noise(MIB));
     for route in routes() {
         let mut tunnel = tunnel(&alice, &["-R", &format!("0:127.0.0.1:{echo}")], &route);
         let said = tunnel.wait_for_stderr("remote forward to");
@@ -308,7 +300,7 @@ fn a_forward_that_stalls_leaves_the_others_alone() {
     );
     let mut flood = connect(stuck);
     flood.set_nonblocking(true).unwrap();
-    let block = pattern(64 * 1024);
+    let block = noise(64 * 1024);
     // Until nothing more fits for a while: every buffer on the way is full.
     let mut full_since = None;
     let stalled = || match flood.write(&block) {

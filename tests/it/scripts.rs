@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 
 use crate::harness::person::wait_until_held;
-use crate::harness::sshd::login;
-use crate::harness::{PATIENCE, Running, World, eventually};
+use crate::harness::{PATIENCE, Running, World, eventually, routes};
 
 /// Where marks are left on the target, and a script that leaves them.
 fn marks(world: &World) -> ([PathBuf; 2], String) {
@@ -133,7 +132,7 @@ fn a_long_script_runs_unasked_where_commands_may() {
     let world = World::start();
     let alice = world.person("alice");
     let script = "x=$((x + 1))\n".repeat(100_000) + "echo $x\n";
-    for route in ["web1".to_owned(), format!("{}@web1@bastion", login())] {
+    for route in routes() {
         let mut running = alice.spawn_ssh(&["-T", &route, "bash"]);
         running.write(script.as_bytes());
         assert_eq!(running.finish().expect_success().text(), "100000\n");
