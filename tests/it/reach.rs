@@ -1,12 +1,11 @@
 //! Reaching a target with stock programs: nothing that a direct connection can do is lost on the way.
 
 use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::harness::sshd::{PROMPT, login};
-use crate::harness::{Output, Person, Running, World, free_port, noise, routes, run};
+use crate::harness::{Output, Person, Running, World, noise, routes, run};
 
 const MIB: usize = 1024 * 1024;
 

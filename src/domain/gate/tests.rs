@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::command::{Command, Layer, Scope};
+use crate::domain::command::{Command, Layer, Scope, Script};
 use crate::domain::id::SessionId;
 use crate::domain::target::Destination;
 use jiff::Timestamp;
