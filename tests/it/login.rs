@@ -11,9 +11,11 @@ const SHORT: Options = Options {
     method: "browser",
     tls: "loopback",
     drain: "2s",
+    ssh: "",
     identity: "sign_in_ttl = \"10s\"",
     policy: None,
     store: None,
+    log: None,
 };
 
 #[test]

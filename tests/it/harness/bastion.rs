@@ -26,12 +26,16 @@ pub(crate) struct Options {
     pub(crate) tls: &'static str,
     /// `[node] drain`.
     pub(crate) drain: &'static str,
+    /// More lines for `[ssh]`.
+    pub(crate) ssh: &'static str,
     /// More lines for `[identity]`.
     pub(crate) identity: &'static str,
     /// Cedar text instead of the policies that come with Countersign.
     pub(crate) policy: Option<&'static str>,
     /// URL of the store instead of an SQLite file.
     pub(crate) store: Option<String>,
+    /// What it logs beside the usual, as `RUST_LOG` says it.
+    pub(crate) log: Option<&'static str>,
 }
 
 impl Default for Options {
@@ -40,9 +44,11 @@ impl Default for Options {
             method: "browser",
             tls: "loopback",
             drain: "2s",
+            ssh: "",
             identity: "",
             policy: None,
             store: None,
+            log: None,
         }
     }
 }
@@ -108,13 +114,14 @@ impl Bastion {
             method,
             tls,
             drain,
+            ssh: more,
             identity,
             ..
         } = &self.options;
         let public_url = self.public_url();
         let mut text = format!(
             "[node]\nname = \"n1\"\ndata = \"data\"\ndrain = \"{drain}\"\n
-[ssh]\nlisten = [\"127.0.0.1:{ssh}\"]\npublic_host = \"127.0.0.1\"\n
+[ssh]\nlisten = [\"127.0.0.1:{ssh}\"]\npublic_host = \"127.0.0.1\"\n{more}\n
 [web]\nlisten = \"127.0.0.1:{web}\"\npublic_url = \"{public_url}\"\ntls = \"{tls}\"\n
 [identity]\nissuer = \"{issuer}\"\nclient_id = \"countersign\"\nclient_secret_file = \"client-secret\"
 scopes = [\"profile\", \"email\", \"groups\"]\nmethod = \"{method}\"\n{identity}\n
@@ -166,6 +173,9 @@ host_keys = [\"{key}\"]\n"
     pub(crate) fn program(&self, words: &[&str]) -> Command {
         let mut program = Command::new(env!("CARGO_BIN_EXE_countersign"));
         program.args(words).arg("--config").arg(self.config());
+        if let Some(log) = self.options.log {
+            program.env("RUST_LOG", log);
+        }
         program
     }
 

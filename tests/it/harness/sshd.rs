@@ -180,7 +180,6 @@ LogLevel VERBOSE
 AllowTcpForwarding yes
 AllowAgentForwarding yes
 MaxSessions 100
-MaxStartups 200
 AcceptEnv LANG LC_* COUNTERSIGN_TEST_*
 SetEnv PATH={at}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME={at}/home HISTFILE=/dev/null
 Subsystem sftp internal-sftp
