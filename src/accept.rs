@@ -9,7 +9,11 @@ mod callbacks;
 
 mod connection;
 
+pub mod farewell;
+
 pub mod limits;
+
+pub mod proxy;
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -36,6 +40,9 @@ const AUTHENTICATION_ATTEMPTS: usize = 20;
 /// for ten minutes.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 const UNANSWERED: usize = 20;
+
+/// How we name ourselves (RFC 4253 section 4.2).
+const VERSION: &str = concat!("SSH-2.0-Countersign_", env!("CARGO_PKG_VERSION"));
 
 /// What becomes of an authentication attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,16 +146,19 @@ pub trait Reception: Send + 'static {
     fn unlisten(&mut self, forward: &Forward) -> bool;
 }
 
-/// The library's settings for clients: what is offered, and the key and certificate that prove who we are.
-pub fn settings(host_key: PrivateKey, certificate: Certificate) -> server::Config {
+/// The library's settings for clients: what is offered, the key and certificate that prove who we are, and when new
+/// keys are exchanged.
+pub fn settings(
+    host_key: PrivateKey,
+    certificate: Certificate,
+    limits: russh::Limits,
+) -> server::Config {
     let mut methods = MethodSet::empty();
     methods.push(MethodKind::PublicKey);
     methods.push(MethodKind::KeyboardInteractive);
     server::Config {
-        server_id: russh::SshId::Standard(Cow::Borrowed(concat!(
-            "SSH-2.0-Countersign_",
-            env!("CARGO_PKG_VERSION")
-        ))),
+        server_id: russh::SshId::Standard(Cow::Borrowed(VERSION)),
+        limits,
         methods,
         auth_rejection_time: REJECTION_TIME,
         auth_rejection_time_initial: Some(Duration::ZERO),

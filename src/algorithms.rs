@@ -2,10 +2,14 @@
 
 use std::borrow::Cow;
 
+use russh::keys::{Algorithm, EcdsaCurve, HashAlg};
 use russh::{cipher, kex, mac};
 
+use crate::config::RekeyLimits;
+
 /// Algorithms in the order we like them: AES-GCM first, as chacha20 costs two to three times its CPU here. The MACs
-/// that are computed before encryption come last: they are all that dropbear and libssh2 before 1.11 know.
+/// that are computed before encryption come last: they are all that dropbear and libssh2 before 1.11 know. Signatures
+/// with SHA-1 are left out.
 pub fn preferred() -> russh::Preferred {
     russh::Preferred {
         kex: Cow::Borrowed(&[
@@ -29,6 +33,33 @@ pub fn preferred() -> russh::Preferred {
             mac::HMAC_SHA256,
             mac::HMAC_SHA512,
         ]),
+        key: Cow::Borrowed(&[
+            Algorithm::Ed25519,
+            Algorithm::Ecdsa {
+                curve: EcdsaCurve::NistP256,
+            },
+            Algorithm::Ecdsa {
+                curve: EcdsaCurve::NistP384,
+            },
+            Algorithm::Ecdsa {
+                curve: EcdsaCurve::NistP521,
+            },
+            Algorithm::Rsa {
+                hash: Some(HashAlg::Sha512),
+            },
+            Algorithm::Rsa {
+                hash: Some(HashAlg::Sha256),
+            },
+        ]),
         ..russh::Preferred::DEFAULT
+    }
+}
+
+/// When the library exchanges new keys.
+pub fn rekeying(limits: RekeyLimits) -> russh::Limits {
+    russh::Limits {
+        rekey_write_limit: limits.after,
+        rekey_read_limit: limits.after,
+        rekey_time_limit: limits.every,
     }
 }

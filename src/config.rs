@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use russh::keys::ssh_key::PublicKey;
 use secrecy::SecretString;
 use url::Url;
@@ -68,12 +69,51 @@ pub struct SshConfig {
     pub banner: Option<String>,
     /// How long a client may take to be identified.
     pub login_deadline: Duration,
-    /// Connections that may be open at once.
-    pub max_connections: usize,
-    /// Connections that may be open before they are identified.
-    pub max_unidentified: usize,
-    /// Connections before they are identified, from one address.
-    pub max_unidentified_per_address: usize,
+    /// How long a connection may carry no data before it is ended; `None`: for ever.
+    pub idle_timeout: Option<Duration>,
+    /// How many connections are taken.
+    pub connections: ConnectionLimits,
+    /// How much one person may have at once.
+    pub person: PersonLimits,
+    /// When both sides of the bastion exchange new keys.
+    pub rekey: RekeyLimits,
+    /// The proxies that begin each connection with a PROXY protocol header, which then names its source.
+    pub proxy_protocol_from: Vec<IpNet>,
+}
+
+/// How many connections may be open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConnectionLimits {
+    /// In all.
+    pub open: usize,
+    /// Before they are identified.
+    pub unidentified: usize,
+    /// Before they are identified, from one address.
+    pub unidentified_per_address: usize,
+    /// As many that are not identified make new ones be dropped at random.
+    pub early_drop_start: usize,
+    /// How many percent of new ones are dropped then; it rises to all of them at `unidentified`.
+    pub early_drop_rate: u8,
+}
+
+/// How much one person may have at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PersonLimits {
+    /// Connections that are spoken inside the channels of one connection (`ssh -J`).
+    pub jumps_per_connection: usize,
+    /// The same, over all of their connections.
+    pub jumps: usize,
+    /// Sessions on targets.
+    pub sessions: usize,
+}
+
+/// When new keys are exchanged (RFC 4253 section 9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RekeyLimits {
+    /// After so many bytes in one direction; never so many that a nonce of AES-GCM could repeat.
+    pub after: usize,
+    /// After so long.
+    pub every: Duration,
 }
 
 /// The HTTPS side of a node: sign-in pages and the provider's callback.

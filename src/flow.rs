@@ -7,6 +7,8 @@
 
 mod paced;
 
+mod pulse;
+
 mod queue;
 
 mod stream;
@@ -17,6 +19,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use futures::task::AtomicWaker;
 
 pub use paced::{ClientSocket, PromptSocket, TargetSocket};
+pub use pulse::{Pulse, Waiting, idle_for};
 pub use queue::{Credited, Drain, Ended, Filler, Item, pump, queue};
 pub use stream::ChannelStream;
 
@@ -44,9 +47,18 @@ pub struct Load {
     queued: AtomicUsize,
     congested: AtomicUsize,
     eased: AtomicWaker,
+    pulse: Pulse,
 }
 
 impl Load {
+    /// The load of a connection whose data is noted by `pulse`.
+    pub fn with(pulse: Pulse) -> Self {
+        Self {
+            pulse,
+            ..Self::default()
+        }
+    }
+
     fn queued(&self) -> usize {
         self.queued.load(Ordering::Acquire)
     }

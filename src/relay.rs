@@ -58,7 +58,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::accept::limits::Seats;
+use crate::accept::limits::{Seats, Shares};
 use crate::approval::Approvals;
 use crate::audit::{Audit, AuditError};
 use crate::authority::Authority;
@@ -67,9 +67,11 @@ use crate::domain::audit::AuditEvent;
 use crate::domain::hold::Resolved;
 use crate::domain::id::{HoldId, SessionId};
 use crate::domain::name::NodeName;
+use crate::domain::principal::Subject;
 use crate::identity::Identity;
 use crate::policy::PolicyKeeper;
 use crate::store::Store;
+use crate::target::Turns;
 
 /// Exit status of whatever Countersign itself ended or refused.
 pub const REFUSED_STATUS: u32 = 254;
@@ -93,6 +95,12 @@ pub struct Services {
     pub approvals: Approvals,
     /// Connections that are open.
     pub seats: Seats,
+    /// Connections that each person speaks inside channels of others.
+    pub jumps: Shares<Subject>,
+    /// Sessions that each person has.
+    pub sessions: Shares<Subject>,
+    /// Handshakes with targets.
+    pub turns: Turns,
     /// Sessions that run on this node.
     pub registry: registry::Registry,
     /// Every task of every connection.
@@ -132,6 +140,9 @@ impl Services {
             identity: parts.identity,
             approvals,
             seats: Seats::default(),
+            jumps: Shares::default(),
+            sessions: Shares::default(),
+            turns: Turns::default(),
             registry: registry::Registry::default(),
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),

@@ -6,6 +6,8 @@
 
 mod callbacks;
 
+mod turns;
+
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -19,7 +21,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
 use crate::algorithms;
-use crate::config::{HostTrust, TargetConfig};
+use crate::config::{HostTrust, RekeyLimits, TargetConfig};
 use crate::domain::command::Layer;
 use crate::domain::forward::{AGENT, Direction, Endpoint, Forward};
 use crate::domain::hold::Clearance;
@@ -28,6 +30,8 @@ use crate::flow::{Drain, Gauge, Load, PromptSocket, TargetSocket, pump, queue};
 use callbacks::{HostCheck, Welcome};
 
 pub use callbacks::{Opened, Origin};
+
+pub use turns::{Turn, Turns};
 
 /// How long connecting to a target and logging in may take.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(15);
@@ -52,6 +56,9 @@ pub enum TargetError {
         /// The target.
         name: String,
     },
+    /// Many others connect there, and none of them came through in time.
+    #[error("too many connect to `{0}` at once; try again")]
+    Busy(String),
     /// The host key is not the one that is configured.
     #[error(
         "the host key of `{0}` is not the one that is configured: somebody may be in between; tell the bastion's administrators"
@@ -145,19 +152,19 @@ impl TargetChannel {
     }
 }
 
-/// Connects to a target and verifies its host key.
+/// Connects to a target and verifies its host key. New keys are exchanged with it by `rekey`.
 ///
 /// # Errors
 /// When it cannot be reached in time or is not who it should be.
-pub async fn dial(target: &TargetConfig) -> Result<Dialled, TargetError> {
+pub async fn dial(target: &TargetConfig, rekey: RekeyLimits) -> Result<Dialled, TargetError> {
     let name = target.info.name.to_string();
-    match tokio::time::timeout(DIAL_TIMEOUT, connect(target)).await {
+    match tokio::time::timeout(DIAL_TIMEOUT, connect(target, rekey)).await {
         Ok(dialled) => dialled,
         Err(_) => Err(TargetError::TimedOut { name }),
     }
 }
 
-async fn connect(target: &TargetConfig) -> Result<Dialled, TargetError> {
+async fn connect(target: &TargetConfig, rekey: RekeyLimits) -> Result<Dialled, TargetError> {
     let name = target.info.name.to_string();
     let unreachable = |cause| TargetError::Unreachable {
         name: name.clone(),
@@ -178,7 +185,7 @@ async fn connect(target: &TargetConfig) -> Result<Dialled, TargetError> {
         target.host.clone(),
         welcome.clone(),
     );
-    let settings = Arc::new(settings(&target.host));
+    let settings = Arc::new(settings(&target.host, rekey));
     match client::connect_stream(
         settings,
         TargetSocket::new(PromptSocket::new(socket), Arc::clone(&load)),
@@ -199,7 +206,7 @@ async fn connect(target: &TargetConfig) -> Result<Dialled, TargetError> {
     }
 }
 
-fn settings(trust: &HostTrust) -> client::Config {
+fn settings(trust: &HostTrust, rekey: RekeyLimits) -> client::Config {
     let mut preferred = algorithms::preferred();
     preferred.host_key_certificates = match trust {
         HostTrust::Pinned(_) => Cow::Borrowed(&[]),
@@ -216,6 +223,7 @@ fn settings(trust: &HostTrust) -> client::Config {
         ))),
         window_size: WINDOW_BYTES,
         preferred,
+        limits: algorithms::rekeying(rekey),
         keepalive_interval: Some(KEEPALIVE),
         keepalive_max: 0,
         nodelay: true,
@@ -232,11 +240,10 @@ fn pinned_algorithms(keys: &[PublicKey]) -> Vec<Algorithm> {
         };
         keys.iter().any(same)
     };
-    let weak = Algorithm::Rsa { hash: None };
-    russh::Preferred::DEFAULT
+    algorithms::preferred()
         .key
         .iter()
-        .filter(|a| **a != weak && pinned(a))
+        .filter(|algorithm| pinned(algorithm))
         .cloned()
         .collect()
 }

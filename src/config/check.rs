@@ -10,12 +10,12 @@ use toml::de::DeTable;
 use url::Url;
 
 use super::raw::{ConfigError, Problems, Section};
-use super::{
-    CertificateConfig, Config, RecordingConfig, SshConfig, WebConfig, WebTls, beside, secret,
-};
+use super::{CertificateConfig, Config, RecordingConfig, WebConfig, WebTls, beside, secret};
 use crate::domain::name::TargetName;
 
 mod identity;
+
+mod ssh;
 
 mod targets;
 
@@ -64,7 +64,7 @@ fn read(file: &Path, text: &str, problems: &mut Problems<'_>) -> Option<Config> 
         .unwrap_or(30 * SECOND);
     node.finish(problems);
     let data = data.unwrap_or_default();
-    let ssh = ssh(root.section("ssh", problems), file, &data, problems);
+    let ssh = ssh::read(root.section("ssh", problems), file, &data, problems);
     let web = web(root.section("web", problems), file, problems);
     let identity = identity::read(root.section("identity", problems), file, problems);
     let certificates = certificates(
@@ -96,55 +96,6 @@ fn read(file: &Path, text: &str, problems: &mut Problems<'_>) -> Option<Config> 
         policies: policies?,
         targets,
     })
-}
-
-fn ssh(
-    mut section: Section<'_>,
-    file: &Path,
-    data: &Path,
-    problems: &mut Problems<'_>,
-) -> Option<SshConfig> {
-    let listen = section
-        .list("listen", problems)
-        .unwrap_or_else(|| vec![SocketAddr::from(([0, 0, 0, 0], 2222))]);
-    if listen.is_empty() {
-        section.problem(problems, "listen", "must name at least one address");
-    }
-    let public_host = section.required::<HostName>("public_host", problems);
-    let public_port = section.number("public_port", 1..=65_535, problems);
-    let host_key = path(&mut section, "host_key", file, problems)
-        .unwrap_or_else(|| data.join("keys/ssh_host_ed25519_key"));
-    let banner = section.parsed::<String>("banner", problems);
-    let login_deadline = section
-        .duration("login_deadline", 10 * SECOND..=HOUR, problems)
-        .unwrap_or(5 * MINUTE);
-    let mut count = |key, default| bounded(section.number(key, 1..=1_000_000, problems), default);
-    let max_connections = count("max_connections", 2_000);
-    let max_unidentified = count("max_unidentified", 200);
-    let max_unidentified_per_address = count("max_unidentified_per_address", 50);
-    section.finish(problems);
-    let listening = listen.first().map_or(22, SocketAddr::port);
-    let public_port = public_port
-        .and_then(|port| u16::try_from(port).ok())
-        .unwrap_or(listening);
-    let public_host = public_host?.0;
-    Some(SshConfig {
-        listen,
-        public_host,
-        public_port,
-        host_key,
-        banner,
-        login_deadline,
-        max_connections,
-        max_unidentified,
-        max_unidentified_per_address,
-    })
-}
-
-fn bounded(number: Option<u64>, default: usize) -> usize {
-    number
-        .and_then(|number| usize::try_from(number).ok())
-        .unwrap_or(default)
 }
 
 fn web(mut section: Section<'_>, file: &Path, problems: &mut Problems<'_>) -> Option<WebConfig> {

@@ -47,6 +47,14 @@ impl<S> ClientSocket<S> {
             cut,
         }
     }
+
+    /// Whichever waits, the library's reading or its writing, is woken by the cut.
+    fn intact(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        match self.cut.as_mut().poll(context) {
+            Poll::Ready(()) => Err(io::ErrorKind::ConnectionAborted.into()),
+            Poll::Pending => Ok(()),
+        }
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for ClientSocket<S> {
@@ -56,9 +64,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for ClientSocket<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.cut.as_mut().poll(context).is_ready() {
-            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
-        }
+        this.intact(context)?;
         if this.load.queued() > HARD_LIMIT {
             return Poll::Ready(Err(io::Error::other("the peer ignores its window")));
         }
@@ -159,6 +165,27 @@ impl AsyncRead for PromptSocket {
     }
 }
 
+impl<S: AsyncWrite + Unpin> AsyncWrite for ClientSocket<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.intact(context)?;
+        Pin::new(&mut self.socket).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.intact(context)?;
+        Pin::new(&mut self.socket).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.intact(context)?;
+        Pin::new(&mut self.socket).poll_shutdown(context)
+    }
+}
+
 macro_rules! write_through {
     (<$($parameter:ident: $first:ident + $second:ident)?> $socket:ty) => {
         impl<$($parameter: $first + $second)?> AsyncWrite for $socket {
@@ -186,6 +213,5 @@ macro_rules! write_through {
         }
     };
 }
-write_through!(<S: AsyncWrite + Unpin> ClientSocket<S>);
 write_through!(<S: AsyncWrite + Unpin> TargetSocket<S>);
 write_through!(<> PromptSocket);

@@ -1,6 +1,7 @@
 //! The counted queue of one channel and one direction.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
@@ -72,6 +73,8 @@ struct Shared {
     taker: AtomicWaker,
     watcher: AtomicWaker,
     gauge: Arc<Gauge>,
+    /// Whether what comes is a connection of its own, whose channels are what counts as data.
+    is_transport: AtomicBool,
 }
 
 impl Shared {
@@ -96,6 +99,7 @@ pub fn queue(gauge: Arc<Gauge>) -> (Filler, Drain) {
         taker,
         watcher,
         gauge,
+        is_transport: AtomicBool::new(false),
     });
     (Filler(Arc::clone(&shared)), Drain(shared))
 }
@@ -154,6 +158,9 @@ impl Filler {
 
     fn data(&self, data: Bytes, item: impl FnOnce(Credited) -> Item) {
         let gauge = &self.0.gauge;
+        if !self.0.is_transport.load(Ordering::Relaxed) {
+            gauge.load.pulse.beat();
+        }
         self.0.with(|state| {
             let item = item(Credited {
                 bytes: data,
@@ -259,6 +266,11 @@ impl Drain {
         self.0
             .with(|state| state.entries.pop_front())
             .map(|entry| entry.item)
+    }
+
+    /// What comes is a connection of its own: its keepalives are no data of this one.
+    pub(super) fn is_transport(&self) {
+        self.0.is_transport.store(true, Ordering::Relaxed);
     }
 
     /// A watch on the channel's end that does not take anything. One at a time is woken.

@@ -22,6 +22,7 @@ pub struct ChannelStream<W> {
 impl<W> ChannelStream<W> {
     /// Joins the two halves of a channel.
     pub fn new(drain: Drain, writer: W) -> Self {
+        drain.is_transport();
         Self {
             peer: drain.end(),
             drain,

@@ -135,3 +135,53 @@ async fn a_write_into_a_channel_whose_peer_is_gone_fails_instead_of_waiting() {
     drop(filler);
     assert!(writing.await.unwrap().is_err());
 }
+
+#[tokio::test]
+async fn a_connection_that_is_cut_does_not_wait_for_a_peer_that_never_reads() {
+    use tokio::io::AsyncWriteExt;
+    let (full, _never_read) = tokio::io::duplex(1);
+    let cut = tokio_util::sync::CancellationToken::new();
+    let mut socket = ClientSocket::new(full, Arc::default(), cut.clone());
+    let writing = tokio::spawn(async move { socket.write_all(&[0; 100]).await });
+    cut.cancel();
+    assert!(writing.await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn only_data_of_channels_keeps_a_connection_from_being_idle() {
+    let patience = Some(std::time::Duration::from_millis(50));
+    let pulse = Pulse::default();
+    let load = Arc::new(Load::with(pulse.clone()));
+    let (filler, _drain) = queue(Gauge::new(Arc::clone(&load)));
+    let (transport, drain) = queue(Gauge::new(load));
+    let _stream = ChannelStream::new(drain, tokio::io::sink());
+    let beating = |data_too: bool| {
+        let (filler, transport) = (&filler, &transport);
+        async move {
+            loop {
+                transport.push(data(1));
+                filler.push(ChannelMsg::Eof);
+                if data_too {
+                    filler.push(data(1));
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        }
+    };
+    let within = std::time::Duration::from_millis(300);
+    let watch = |data_too| {
+        let (pulse, beating) = (pulse.clone(), beating(data_too));
+        async move {
+            tokio::select! {
+                _ = tokio::time::timeout(within, pulse.idle(patience)) => {}
+                () = beating => {}
+            }
+        }
+    };
+    let start = tokio::time::Instant::now();
+    watch(true).await;
+    assert!(start.elapsed() >= within);
+    let start = tokio::time::Instant::now();
+    watch(false).await;
+    assert!(start.elapsed() < within);
+}

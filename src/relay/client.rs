@@ -9,6 +9,7 @@ use russh::{ChannelId, ChannelWriteHalf, Sig};
 use super::REFUSED_STATUS;
 use crate::accept::ClientConnection;
 use crate::domain::command::shows_as_itself;
+use crate::flow::Pulse;
 
 /// SSH_EXTENDED_DATA_STDERR (RFC 4254 section 5.2).
 const STDERR: u32 = 1;
@@ -25,11 +26,12 @@ pub enum Side {
     Pipes,
 }
 
-/// The way to a client.
+/// The way to a client. What passes on it keeps its connection from being idle.
 pub struct Client {
     id: ChannelId,
     output: ChannelWriteHalf<Msg>,
     connection: ClientConnection,
+    pulse: Pulse,
 }
 
 /// How a channel ends.
@@ -77,11 +79,17 @@ pub fn signal_name(signal: &Sig) -> String {
 
 impl Client {
     /// The way to the client of a channel.
-    pub fn new(id: ChannelId, output: ChannelWriteHalf<Msg>, connection: ClientConnection) -> Self {
+    pub fn new(
+        id: ChannelId,
+        output: ChannelWriteHalf<Msg>,
+        connection: ClientConnection,
+        pulse: Pulse,
+    ) -> Self {
         Self {
             id,
             output,
             connection,
+            pulse,
         }
     }
 
@@ -95,7 +103,9 @@ impl Client {
     /// # Errors
     /// When the client is gone.
     pub async fn data(&self, bytes: Bytes) -> Result<(), russh::Error> {
-        self.output.data_bytes(bytes).await
+        self.output.data_bytes(bytes).await?;
+        self.pulse.beat();
+        Ok(())
     }
 
     /// Sends what a program wrote to its standard error.
@@ -103,7 +113,9 @@ impl Client {
     /// # Errors
     /// When the client is gone.
     pub async fn extended(&self, kind: u32, bytes: Bytes) -> Result<(), russh::Error> {
-        self.output.extended_data_bytes(kind, bytes).await
+        self.output.extended_data_bytes(kind, bytes).await?;
+        self.pulse.beat();
+        Ok(())
     }
 
     /// Says something of our own, each line marked as ours.

@@ -20,7 +20,7 @@ use crate::accept::ClientChannel;
 use crate::domain::hold::Answer;
 use crate::domain::id::{HoldId, SessionId};
 use crate::domain::recording::SessionSummary;
-use crate::flow::Drain;
+use crate::flow::{Drain, Pulse};
 use crate::store::Which;
 
 /// Longest command line that is read.
@@ -108,7 +108,7 @@ pub async fn run(visit: Arc<Visit>, channel: ClientChannel) {
         output,
         connection,
     } = channel;
-    let client = Client::new(id, output, connection);
+    let client = Client::new(id, output, connection, visit.pulse.clone());
     let ending = match Start::read(&mut input).await {
         None => Ending::ClientGone,
         Some(start) => {
@@ -123,14 +123,14 @@ pub async fn run(visit: Arc<Visit>, channel: ClientChannel) {
 }
 
 /// Ends a channel with a message instead of a program.
-pub async fn refuse(channel: ClientChannel, text: &str) {
+pub async fn refuse(channel: ClientChannel, pulse: Pulse, text: &str) {
     let ClientChannel {
         id,
         mut input,
         output,
         connection,
     } = channel;
-    let client = Client::new(id, output, connection);
+    let client = Client::new(id, output, connection, pulse);
     if let Some(start) = Start::read(&mut input).await {
         client.say(start.side(), text).await;
     }

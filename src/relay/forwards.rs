@@ -32,7 +32,7 @@ use crate::domain::hold::{Clearance, Resolved};
 use crate::domain::id::SessionId;
 use crate::domain::target::Destination;
 use crate::flow::Drain;
-use crate::target::{Link, Opened, Openings, Origin};
+use crate::target::{Link, Opened, Openings, Origin, Turn};
 
 /// Different forwards that one connection may ask for.
 const FORWARDS: usize = 1000;
@@ -281,7 +281,7 @@ impl Shared {
             }
         };
         let channel = match self.link().await {
-            Ok(link) => {
+            Ok((link, _turn)) => {
                 let reached = link.reach(&clearance, &self.visit.services.tasks).await;
                 reached.map_err(|error| error.to_string())
             }
@@ -300,7 +300,7 @@ impl Shared {
         }
     }
 
-    async fn link(&self) -> Result<Link, String> {
+    async fn link(&self) -> Result<(Link, Turn), String> {
         let permissions = Permissions {
             port_forwarding: true,
             ..Permissions::default()
@@ -313,7 +313,8 @@ impl Shared {
             None,
             permissions,
         );
-        Ok(link.await?.1)
+        let (_, link, turn) = link.await?;
+        Ok((link, turn))
     }
 
     /// Relays one connection and tells the audit what passed.
@@ -365,8 +366,9 @@ impl Shared {
         clearance: Clearance,
         connection: ClientConnection,
     ) -> Result<u32, String> {
-        let mut link = self.link().await?;
+        let (mut link, turn) = self.link().await?;
         let chosen = link.listen(&clearance).await;
+        drop(turn);
         let chosen = chosen.map_err(|error| error.to_string())?;
         let Some(openings) = link.openings() else {
             return Err("the target's connections cannot be taken".to_owned());

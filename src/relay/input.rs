@@ -330,6 +330,7 @@ impl Running<'_, '_> {
         gate: Gate,
         hold: HoldId,
     ) -> Result<Gate, InputEnd> {
+        let _waiting = self.side.visit.pulse.waiting();
         let ended = self.side.visit.services.approvals.ended(&hold);
         tokio::pin!(ended);
         let mut gate = gate;

@@ -18,7 +18,7 @@ use crate::domain::lifecycle::Granted;
 use crate::domain::name::TargetName;
 use crate::domain::target::{Destination, TargetInfo};
 use crate::domain::verdict::{Denial, Permit, Verdict};
-use crate::target::{self, Dialled, Link, TargetChannel, TargetError};
+use crate::target::{self, Dialled, Link, TargetChannel, TargetError, Turn};
 
 /// A session on a target that is ready to be told what to run.
 pub struct Opening {
@@ -55,16 +55,25 @@ impl Ahead {
 }
 
 /// A connection to a target whose host key is verified, under way.
-pub struct Predialled(oneshot::Receiver<Result<Dialled, TargetError>>);
+pub struct Predialled(oneshot::Receiver<Result<(Dialled, Turn), TargetError>>);
 
-/// Begins to dial a target for a person who is identified; nobody is logged in there yet.
-pub fn predial(services: &Arc<Services>, target: &TargetConfig) -> Predialled {
+/// Begins to dial a target for a person who is identified, unless many do so already; nobody is logged in there yet.
+pub fn predial(services: &Arc<Services>, target: &TargetConfig) -> Option<Predialled> {
+    let turn = services.turns.spare(target)?;
+    let rekey = services.config().ssh.rekey;
     let (sender, receiver) = oneshot::channel();
     let target = target.clone();
     services.tasks.spawn(async move {
-        let _ = sender.send(target::dial(&target).await);
+        let dialled = target::dial(&target, rekey).await;
+        let _ = sender.send(dialled.map(|dialled| (dialled, turn)));
     });
-    Predialled(receiver)
+    Some(Predialled(receiver))
+}
+
+async fn dial(services: &Services, target: &TargetConfig) -> Result<(Dialled, Turn), TargetError> {
+    let turn = services.turns.wait(target).await?;
+    let dialled = target::dial(target, services.config().ssh.rekey).await?;
+    Ok((dialled, turn))
 }
 
 /// Begins to open a destination for a session.
@@ -169,9 +178,11 @@ async fn open(
         agent_forwarding,
         port_forwarding: false,
     };
-    let (granted, link) =
+    let (granted, link, turn) =
         link(visit, target, destination, session, predialled, permissions).await?;
     let channel = link.open(&visit.services.tasks).await;
+    // The next one begins when `sshd` counts this one no more, which it does once a channel is open.
+    drop(turn);
     Ok(Opening {
         granted,
         channel: channel.map_err(|error| error.to_string())?,
@@ -179,7 +190,8 @@ async fn open(
     })
 }
 
-/// A link to a target, logged in for a session with a certificate of these permissions.
+/// A link to a target, logged in for a session with a certificate of these permissions, with the turn to be kept until
+/// it is used.
 ///
 /// # Errors
 /// When the person may not connect, or the target cannot be reached or does not let us in.
@@ -190,7 +202,7 @@ pub async fn link(
     session: SessionId,
     predialled: Option<Predialled>,
     permissions: Permissions,
-) -> Result<(Granted, Link), Refusal> {
+) -> Result<(Granted, Link, Turn), Refusal> {
     let asker = Asker::new(visit, &target.info, &destination.login);
     let verdict = asker.verdict(Action::Connect);
     let told = visit.services.audit.append(
@@ -216,17 +228,17 @@ pub async fn link(
         match predialled.map(|predialled| predialled.0) {
             Some(under_way) => match under_way.await {
                 Ok(dialled) => dialled,
-                Err(_) => target::dial(target).await,
+                Err(_) => dial(&visit.services, target).await,
             },
-            None => target::dial(target).await,
+            None => dial(&visit.services, target).await,
         }
     };
     let (told, dialled) = tokio::join!(told, dialling);
     told.map_err(|error| error.to_string())?;
-    let dialled = dialled.map_err(|error| error.to_string())?;
+    let (dialled, turn) = dialled.map_err(|error| error.to_string())?;
     let granted = grant(visit, destination, &permit)?;
     let link = log_in(visit, dialled, &granted, session, permissions).await?;
-    Ok((granted, link))
+    Ok((granted, link, turn))
 }
 
 fn denied(denial: &Denial, target: &TargetConfig) -> Refusal {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use russh::ChannelOpenFailure;
 use russh::keys::{Certificate, PublicKey};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::forwards::Forwards;
@@ -24,6 +25,7 @@ use crate::domain::lifecycle::{AwaitingIdentity, Connected, Identified};
 use crate::domain::name::TargetName;
 use crate::domain::principal::{KeyFingerprint, VerifiedIdentity};
 use crate::domain::target::{Asked, Destination};
+use crate::flow::Pulse;
 use crate::identity::{Progress, SignIn};
 use crate::store::Login;
 
@@ -42,6 +44,10 @@ pub struct Visit {
     pub key: PublicKey,
     /// What is said on the connection's sessions.
     pub notices: Notices,
+    /// Whether anything still happens on it, or on the connection around it.
+    pub pulse: Pulse,
+    /// Connections that may yet be spoken inside its channels.
+    pub jumps: Arc<Semaphore>,
 }
 
 /// What is known of a connection that is spoken inside a channel of another.
@@ -74,6 +80,7 @@ pub struct Door {
     place: Option<Place>,
     inside: Option<Inside>,
     entered: CancellationToken,
+    pulse: Pulse,
     stage: Stage,
     user: String,
     ahead: Option<Result<Ahead, String>>,
@@ -81,13 +88,14 @@ pub struct Door {
 }
 
 impl Door {
-    /// The door of a new connection. `entered` is cancelled when the client is in.
+    /// The door of a new connection with that pulse. `entered` is cancelled when the client is in.
     pub fn new(
         services: Arc<Services>,
         source: IpAddr,
         place: Option<Place>,
         inside: Option<Inside>,
         entered: CancellationToken,
+        pulse: Pulse,
     ) -> Self {
         let patience = services.config().ssh.login_deadline;
         let now = Timestamp::now();
@@ -101,6 +109,7 @@ impl Door {
             place,
             inside,
             entered,
+            pulse,
             stage,
             user: String::new(),
             ahead: None,
@@ -149,6 +158,10 @@ impl Door {
             identified,
             key,
             notices: Notices::default(),
+            pulse: self.pulse.clone(),
+            jumps: Arc::new(Semaphore::new(
+                self.services.config().ssh.person.jumps_per_connection,
+            )),
         };
         self.stage = Stage::Identified(Arc::new(visit));
         true
@@ -263,7 +276,7 @@ impl Door {
         let known = config.target(&name);
         let predialled = known
             .filter(|target| opening::may_connect(&visit, target))
-            .map(|target| opening::predial(&self.services, target));
+            .and_then(|target| opening::predial(&self.services, target));
         let target = known.map_or(name, |target| target.info.name.clone());
         let services = Arc::clone(&self.services);
         let inside = Inside {
@@ -460,7 +473,7 @@ async fn session_channel(
     match (asked, ahead) {
         (Ok(Asked::Bastion), _) => console::run(visit, channel).await,
         (Ok(Asked::Target(_)), Some(Err(refusal))) | (Err(refusal), _) => {
-            console::refuse(channel, &refusal).await
+            console::refuse(channel, visit.pulse.clone(), &refusal).await
         }
         (Ok(Asked::Target(destination)), Some(Ok(ahead))) => {
             session::run(visit, destination, channel, Some(ahead)).await;

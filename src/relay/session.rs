@@ -19,15 +19,17 @@ use super::screen::Screen;
 use super::start::{PtyRequest, Start, What};
 use super::transfer::Transfer;
 use crate::accept::ClientChannel;
+use crate::accept::limits::Share;
 use crate::domain::audit::AuditEvent;
 use crate::domain::command::{Command, visible};
 use crate::domain::hold::{Clearance, Hold};
 use crate::domain::id::SessionId;
 use crate::domain::lifecycle::Attached;
+use crate::domain::principal::Subject;
 use crate::domain::recording::{LiveRecording, SessionEnd, SessionSummary};
 use crate::domain::request::ApprovalRequest;
 use crate::domain::target::{Destination, EnforcementLayer, TargetInfo};
-use crate::flow::{Drain, Ended};
+use crate::flow::{Drain, Ended, idle_for};
 use crate::record::{
     Opening as RecordOpening, Origin, Outcome, RecordError, RecordLimit, Recorder,
 };
@@ -49,13 +51,13 @@ pub async fn run(
         output,
         connection,
     } = channel;
-    let client = Client::new(id, output, connection);
+    let client = Client::new(id, output, connection, visit.pulse.clone());
     let ending = match Start::read(&mut input).await {
         None => Ending::ClientGone,
         Some(start) => {
             let side = start.side();
             match open(&visit, &destination, &start, ahead).await {
-                Ok((session, target, opening)) => {
+                Ok((session, target, opening, _share)) => {
                     let attached = opening.granted.attach(session);
                     let session = Session {
                         visit: &visit,
@@ -81,10 +83,11 @@ async fn open(
     destination: &Destination,
     start: &Start,
     ahead: Option<Ahead>,
-) -> Result<(SessionId, TargetInfo, Opening), String> {
+) -> Result<(SessionId, TargetInfo, Opening, Share<Subject>), String> {
     if visit.services.draining.is_cancelled() {
         return Err("the bastion is stopping and takes no new sessions; connect again".to_owned());
     }
+    let share = share(visit)?;
     let wanted = if start.pty.is_some() {
         Wanted::Terminal
     } else {
@@ -97,11 +100,19 @@ async fn open(
     let (session, target) = (ahead.session, ahead.target.clone());
     let opening = ahead.ready().await?;
     if start.pty.is_none() || opening.pty {
-        return Ok((session, target, opening));
+        return Ok((session, target, opening, share));
     }
     let again = opening::ahead(visit, destination, None, Wanted::Terminal)?;
     let (session, target) = (again.session, again.target.clone());
-    Ok((session, target, again.ready().await?))
+    Ok((session, target, again.ready().await?, share))
+}
+
+/// One more session of this person, unless they have too many.
+fn share(visit: &Visit) -> Result<Share<Subject>, String> {
+    let limit = visit.services.config().ssh.person.sessions;
+    let person = &visit.identified.identity().principal().subject;
+    let share = visit.services.sessions.take(person, limit);
+    share.ok_or_else(|| format!("you have {limit} sessions already: end some of them first"))
 }
 
 struct Session<'a> {
@@ -306,6 +317,11 @@ impl Session<'_> {
             error = recorder.failed() => self.recording_failed(&error).await,
             () = closed.wait() => Ending::ClientGone,
             () = end.cancelled() => Ending::Refused("ended by the bastion".to_owned()),
+            idle = self.visit.pulse.stopped() => {
+                let reason = idle_for(idle);
+                self.client.say(self.side, &reason).await;
+                Ending::Refused(reason)
+            }
             () = messages => Ending::TargetGone,
             () = agents => Ending::TargetGone,
         };

@@ -1,5 +1,7 @@
 //! What a client asked its channel to be: the requests before the program starts.
 
+use std::time::Duration;
+
 use russh::{ChannelMsg, Pty};
 
 use super::client::Side;
@@ -7,6 +9,8 @@ use crate::domain::command::visible;
 use crate::flow::{Drain, Item};
 use crate::record::TerminalSize;
 
+/// How long a channel may be open before its program is asked for. OpenSSH asks at once.
+const STARTING: Duration = Duration::from_secs(60);
 /// Environment variables that a client may set before its program starts.
 const ENVIRONMENT: usize = 64;
 /// Which of them reach the target: what a program shows, never how it is found or what it loads. An approved command
@@ -55,8 +59,18 @@ pub struct PtyRequest {
 }
 
 impl Start {
-    /// Collects a channel's requests until the one that starts it; `None` when the client went away before.
+    /// Collects a channel's requests until the one that starts it; `None` when the client went away before, or
+    /// started nothing in time.
     pub async fn read(input: &mut Drain) -> Option<Self> {
+        Self::read_within(STARTING, input).await
+    }
+
+    async fn read_within(patience: Duration, input: &mut Drain) -> Option<Self> {
+        let collected = tokio::time::timeout(patience, Self::collect(input)).await;
+        collected.ok().flatten()
+    }
+
+    async fn collect(input: &mut Drain) -> Option<Self> {
         let mut pty = None;
         let mut environment = Vec::new();
         let mut agent = false;
@@ -183,4 +197,19 @@ impl PtyRequest {
 
 fn passes(variable: &str) -> bool {
     PASSED_VARIABLES.contains(&variable) || variable.starts_with(PASSED_PREFIX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::flow::{Gauge, queue};
+
+    #[tokio::test]
+    async fn a_channel_that_starts_nothing_is_not_waited_for() {
+        let (_filler, mut input) = queue(Gauge::new(Arc::default()));
+        let start = Start::read_within(Duration::from_millis(5), &mut input).await;
+        assert!(start.is_none());
+    }
 }

@@ -122,6 +122,42 @@ fn two_targets_cannot_share_a_name() {
     );
 }
 
+#[test]
+fn proxies_are_networks_or_addresses_and_never_everybody() {
+    let from = |list: &str| {
+        let key = format!("[ssh]\nproxy_protocol_from = [{list}]");
+        load_text(&whole().replace("[ssh]", &key))
+    };
+    let config = from("\"10.1.2.3/8\", \"fd00::1\"").unwrap();
+    let shown: Vec<String> = config
+        .ssh
+        .proxy_protocol_from
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(shown, ["10.0.0.0/8", "fd00::1/128"]);
+    for wrong in [
+        "\"0.0.0.0/0\"",
+        "\"::/0\"",
+        "\"proxy.example.com\"",
+        "\"10.0.0.0/33\"",
+    ] {
+        assert_eq!(from(wrong).unwrap_err()[0].key, "ssh.proxy_protocol_from");
+    }
+}
+
+#[test]
+fn dropping_at_random_begins_before_the_limit_and_idle_connections_may_stay_for_ever() {
+    let with = |keys: &str| load_text(&whole().replace("[ssh]", &format!("[ssh]\n{keys}")));
+    let ssh = with("max_unidentified = 31\nidle_timeout = \"0s\"")
+        .unwrap()
+        .ssh;
+    assert_eq!(ssh.connections.early_drop_start, 16);
+    assert_eq!(ssh.idle_timeout, None);
+    let problems = with("max_unidentified = 31\nearly_drop_start = 32").unwrap_err();
+    assert_eq!(problems[0].key, "ssh.early_drop_start");
+}
+
 proptest::proptest! {
     #[test]
     fn whatever_the_file_holds_nothing_panics(text in "\\PC*", at in 0usize..400) {
