@@ -25,6 +25,12 @@ mod stalls;
 
 mod clients;
 
+mod wire;
+
+mod crowd;
+
+mod idle;
+
 mod certificates;
 
 mod hosts;
