@@ -11,6 +11,8 @@ mod connection;
 
 pub mod farewell;
 
+pub mod greeting;
+
 pub mod limits;
 
 pub mod proxy;
@@ -22,7 +24,6 @@ use russh::keys::{Certificate, PrivateKey, PublicKey};
 use russh::server;
 use russh::{ChannelOpenFailure, MethodKind, MethodSet};
 
-use crate::algorithms;
 use crate::domain::forward::Forward;
 
 pub use callbacks::Callbacks;
@@ -151,6 +152,7 @@ pub trait Reception: Send + 'static {
 pub fn settings(
     host_key: PrivateKey,
     certificate: Certificate,
+    preferred: russh::Preferred,
     limits: russh::Limits,
 ) -> server::Config {
     let mut methods = MethodSet::empty();
@@ -166,7 +168,7 @@ pub fn settings(
         certificates: vec![certificate],
         window_size: WINDOW_BYTES,
         maximum_packet_size: PACKET_BYTES,
-        preferred: algorithms::preferred(),
+        preferred,
         max_auth_attempts: AUTHENTICATION_ATTEMPTS,
         inactivity_timeout: None,
         keepalive_interval: Some(KEEPALIVE),

@@ -55,6 +55,15 @@ pub fn preferred() -> russh::Preferred {
     }
 }
 
+/// The same without AES-CTR, for clients that have AES-GCM: OpenSSH before version 10 prefers AES-CTR wherever it is
+/// offered, which costs with its MAC five times the CPU of AES-GCM here.
+pub fn gcm_only() -> russh::Preferred {
+    russh::Preferred {
+        cipher: Cow::Borrowed(&[cipher::AES_256_GCM]),
+        ..preferred()
+    }
+}
+
 /// When the library exchanges new keys.
 pub fn rekeying(limits: RekeyLimits) -> russh::Limits {
     russh::Limits {

@@ -75,6 +75,8 @@ pub struct SshConfig {
     pub connections: ConnectionLimits,
     /// How much one person may have at once.
     pub person: PersonLimits,
+    /// Offer AES-CTR also to clients that have AES-GCM.
+    pub always_offer_ctr: bool,
     /// When both sides of the bastion exchange new keys.
     pub rekey: RekeyLimits,
     /// The proxies that begin each connection with a PROXY protocol header, which then names its source.

@@ -14,9 +14,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::Services;
 use super::reception::{Door, Inside, Visit};
+use crate::accept::greeting::Greeted;
 use crate::accept::limits::{Full, Lot, Place, Share};
 use crate::accept::proxy::{self, ProxyError, Source};
-use crate::accept::{self, Callbacks, ClientChannel, farewell};
+use crate::accept::{self, Callbacks, ClientChannel, farewell, greeting};
 use crate::algorithms;
 use crate::config::SshConfig;
 use crate::domain::principal::Subject;
@@ -176,14 +177,19 @@ where
         pulse,
     } = visitor;
     let config = services.config();
+    let deadline = Instant::now() + config.ssh.login_deadline;
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let certificate = match services.authority.mint_for_host(&names, Timestamp::now()) {
         Ok(certificate) => certificate,
         Err(error) => return tracing::error!(%error, "no host certificate could be made"),
     };
+    let (socket, preferred) = match greeted(&config.ssh, socket).await {
+        Ok(greeted) => greeted,
+        Err(reason) => return tracing::debug!(%source, reason, "no handshake"),
+    };
     let host_key = services.authority.host_key().clone();
     let rekey = algorithms::rekeying(config.ssh.rekey);
-    let settings = Arc::new(accept::settings(host_key, certificate, rekey));
+    let settings = Arc::new(accept::settings(host_key, certificate, preferred, rekey));
     let load = Arc::new(Load::with(pulse.clone()));
     let (entered, cut) = (CancellationToken::new(), CancellationToken::new());
     // A connection inside another ends with that one.
@@ -197,16 +203,10 @@ where
         pulse.clone(),
     );
     let callbacks = Callbacks::new(door, Arc::clone(&load), services.tasks.clone());
-    let deadline = Instant::now() + config.ssh.login_deadline;
-    let starting = server::run_stream(
-        settings,
-        ClientSocket::new(socket, load, cut.clone()),
-        callbacks,
-    );
-    let mut running = match tokio::time::timeout(VERSION_DEADLINE, starting).await {
-        Ok(Ok(running)) => running,
-        Ok(Err(error)) => return tracing::debug!(%source, %error, "handshake failed"),
-        Err(_) => return tracing::debug!(%source, "no version line in time"),
+    let socket = ClientSocket::new(socket, load, cut.clone());
+    let mut running = match server::run_stream(settings, socket, callbacks).await {
+        Ok(running) => running,
+        Err(error) => return tracing::debug!(%source, %error, "handshake failed"),
     };
     let text = tokio::select! {
         ended = &mut running => {
@@ -229,6 +229,21 @@ where
     let _ = tokio::time::timeout(GOODBYE, told).await;
     let _ = tokio::time::timeout(GOODBYE, &mut running).await;
     cut.cancel();
+}
+
+/// Lets both sides name their versions, and chooses what the client is offered.
+async fn greeted<S>(config: &SshConfig, socket: S) -> Result<(Greeted<S>, russh::Preferred), String>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    match tokio::time::timeout(VERSION_DEADLINE, greeting::greet(socket)).await {
+        Ok(Ok((socket, version))) if version.has_gcm() && !config.always_offer_ctr => {
+            Ok((socket, algorithms::gcm_only()))
+        }
+        Ok(Ok((socket, _))) => Ok((socket, algorithms::preferred())),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("no version line in time".to_owned()),
+    }
 }
 
 /// Returns at the deadline, unless the client is in by then.

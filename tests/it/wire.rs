@@ -1,6 +1,8 @@
 //! The wire itself: what is offered and agreed on, new keys on the way, and handshakes with targets.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -8,7 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::harness::sshd::login;
-use crate::harness::{Options, Person, Running, World, run};
+use crate::harness::{Options, PATIENCE, Person, Running, World, run};
 
 const MIB: usize = 1024 * 1024;
 /// How long many bytes may take through an unoptimised build.
@@ -79,30 +81,60 @@ fn openssh_agrees_on_strict_key_exchange_the_host_certificate_and_strong_ciphers
         "will use strict KEX ordering",
         "kex: algorithm: curve25519-sha256",
         "kex: host key algorithm: ssh-ed25519-cert-v01@openssh.com",
+        "client->server cipher: aes256-gcm@openssh.com MAC: <implicit>",
+        "server->client cipher: aes256-gcm@openssh.com MAC: <implicit>",
         "server-sig-algs=<ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,rsa-sha2-512,rsa-sha2-256>",
     ] {
         assert!(usual.contains(expected), "no `{expected}` in\n{usual}");
     }
-    assert!(!usual.contains("chacha20-poly1305@openssh.com MAC"));
-    let fast = agreed(&["-c", "aes256-gcm@openssh.com"]);
-    let cipher = "server->client cipher: aes256-gcm@openssh.com MAC: <implicit>";
-    assert!(fast.contains(cipher), "{fast}");
-    let old = agreed(&["-c", "aes256-ctr", "-m", "hmac-sha2-512-etm@openssh.com"]);
-    let cipher = "cipher: aes256-ctr MAC: hmac-sha2-512-etm@openssh.com";
-    assert!(old.contains(cipher), "{old}");
     for weak in [
         ["-c", "chacha20-poly1305@openssh.com"],
-        ["-m", "hmac-sha2-256"],
+        ["-c", "aes128-ctr"],
         ["-o", "KexAlgorithms=diffie-hellman-group14-sha256"],
         ["-o", "HostKeyAlgorithms=rsa-sha2-512"],
     ] {
-        let more = match weak[0] {
-            "-m" => ["-c", "aes128-ctr", "-m", weak[1]].to_vec(),
-            _ => weak.to_vec(),
-        };
-        let output = alice.ssh(&[&more[..], &["bastion", "whoami"]].concat());
+        let output = alice.ssh(&[&weak[..], &["bastion", "whoami"]].concat());
         assert!(output.expect_failure().stderr.contains("no matching"));
     }
+}
+
+#[test]
+fn aes_ctr_with_etm_macs_is_there_for_clients_without_gcm() {
+    let world = World::with(Options {
+        ssh: "always_offer_ctr = true",
+        ..Options::default()
+    });
+    let alice = world.person("alice");
+    let with = |cipher, mac| {
+        let options = ["-vv", "-c", cipher, "-m", mac];
+        alice.ssh(&[&options[..], &["bastion", "whoami"]].concat())
+    };
+    let old = with("aes256-ctr", "hmac-sha2-512-etm@openssh.com").expect_success();
+    let agreed = "cipher: aes256-ctr MAC: hmac-sha2-512-etm@openssh.com";
+    assert!(old.stderr.contains(agreed), "{old}");
+    let older = with("aes256-ctr", "hmac-sha2-256").expect_failure();
+    assert!(older.stderr.contains("no matching MAC"), "{older}");
+}
+
+#[test]
+fn a_client_of_another_make_is_offered_both_ciphers() {
+    let world = World::start();
+    let mut stream = TcpStream::connect(("127.0.0.1", world.bastion.ssh_port())).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    // In pieces, as a slow link would bring it.
+    for piece in [&b"SSH-2.0-Pu"[..], b"TTY_Release_0.74\r", b"\n"] {
+        stream.write_all(piece).unwrap();
+    }
+    let mut shown = Vec::new();
+    let mut chunk = [0; 4096];
+    while !String::from_utf8_lossy(&shown).contains("hmac-sha2-512-etm") {
+        let read = stream.read(&mut chunk).unwrap();
+        assert!(read > 0, "{}", String::from_utf8_lossy(&shown));
+        shown.extend_from_slice(&chunk[..read]);
+    }
+    let shown = String::from_utf8_lossy(&shown);
+    let offered = "aes256-gcm@openssh.com,aes256-ctr,aes192-ctr,aes128-ctr";
+    assert!(shown.contains(offered), "{shown}");
 }
 
 /// Sends so many bytes through `cat` on the target and back, and compares; gives what `ssh -v` said.

@@ -43,6 +43,7 @@ pub(super) fn read(
         .unwrap_or_default();
     let connections = connections(&mut section, problems);
     let person = person(&mut section, problems);
+    let always_offer_ctr = section.flag("always_offer_ctr", problems);
     let rekey = RekeyLimits {
         after: bounded(
             section.number("rekey_after", REKEY_BYTES, problems),
@@ -67,6 +68,7 @@ pub(super) fn read(
         idle_timeout: (!idle_timeout.is_zero()).then_some(idle_timeout),
         connections,
         person,
+        always_offer_ctr: always_offer_ctr.unwrap_or(false),
         rekey,
         proxy_protocol_from: proxies.iter().map(|network| network.0).collect(),
     })
