@@ -14,7 +14,7 @@ use super::VERSION;
 /// Clients that are being told at a time.
 const AT_ONCE: usize = 32;
 /// How long one of them may take to read it.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes of what it sent before that are read, so that the system does not reset the connection under our words.
 const READ_BYTES: u64 = 16 * 1024;
 
@@ -28,7 +28,11 @@ const LEAST_PADDING: usize = 4;
 static SEATS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(AT_ONCE));
 
 /// Tells the client on `socket` that there are too many connections, in the words of `reason`, and closes it.
-pub async fn too_many(mut socket: impl AsyncRead + AsyncWrite + Unpin, reason: &str) {
+pub async fn too_many(socket: impl AsyncRead + AsyncWrite + Unpin, reason: &str) {
+    within(PATIENCE, socket, reason).await;
+}
+
+async fn within(patience: Duration, mut socket: impl AsyncRead + AsyncWrite + Unpin, reason: &str) {
     let Ok(_seat) = SEATS.try_acquire() else {
         return;
     };
@@ -39,7 +43,7 @@ pub async fn too_many(mut socket: impl AsyncRead + AsyncWrite + Unpin, reason: &
         tokio::io::copy(&mut rest, &mut tokio::io::sink()).await
     };
     // Whoever does not listen is not waited for.
-    let _ = tokio::time::timeout(PATIENCE, telling).await;
+    let _ = tokio::time::timeout(patience, telling).await;
 }
 
 fn words(reason: &str) -> Vec<u8> {
@@ -88,7 +92,8 @@ mod tests {
     #[tokio::test]
     async fn a_client_that_neither_reads_nor_leaves_is_not_waited_for() {
         let (socket, _client) = tokio::io::duplex(8);
-        let told = tokio::time::timeout(PATIENCE * 3, too_many(socket, "enough")).await;
+        let telling = within(Duration::from_millis(5), socket, "enough");
+        let told = tokio::time::timeout(PATIENCE, telling).await;
         assert!(told.is_ok());
     }
 }
