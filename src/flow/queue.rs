@@ -57,6 +57,8 @@ impl Drop for Credit {
 #[derive(Debug, Default)]
 struct State {
     entries: VecDeque<Entry>,
+    /// The peer sends no more data.
+    eof: bool,
     ended: bool,
 }
 
@@ -131,7 +133,9 @@ impl Filler {
     fn message(&self, message: ChannelMsg) {
         let cost = ENTRY_COST + payload(&message);
         let gauge = &self.0.gauge;
+        let eof = matches!(message, ChannelMsg::Eof);
         self.0.with(|state| {
+            state.eof |= eof;
             if let (
                 Some(Entry {
                     item: Item::Message(last),
@@ -154,6 +158,9 @@ impl Filler {
                 _credit: credit,
             });
         });
+        if eof {
+            self.0.watcher.wake();
+        }
     }
 
     fn data(&self, data: Bytes, item: impl FnOnce(Credited) -> Item) {
@@ -284,7 +291,8 @@ impl Drain {
 pub struct Ended(Arc<Shared>);
 
 impl Ended {
-    /// Returns when the peer has closed the channel or is gone.
+    /// Returns when the peer has closed the channel or is gone; on a channel that is a connection of its own, when it
+    /// sends no more.
     pub async fn wait(&self) {
         std::future::poll_fn(|context| self.poll(context)).await;
     }
@@ -292,7 +300,11 @@ impl Ended {
     /// [`Ended::wait`] for streams that are polled.
     pub fn poll(&self, context: &mut Context<'_>) -> Poll<()> {
         self.0.watcher.register(context.waker());
-        if self.0.with(|state| state.ended) {
+        let is_transport = self.0.is_transport.load(Ordering::Relaxed);
+        if self
+            .0
+            .with(|state| state.ended || (is_transport && state.eof))
+        {
             Poll::Ready(())
         } else {
             Poll::Pending

@@ -14,7 +14,8 @@ pub struct ChannelStream<W> {
     drain: Drain,
     current: Option<(Credited, Bytes)>,
     ended: bool,
-    /// Watched while writing: the library does not wake a write whose connection is gone.
+    /// Watched while writing: the library does not wake a write whose connection is gone, and a client whose SSH ended
+    /// may leave the channel half open behind it, with a window that never opens again.
     peer: Ended,
     writer: W,
 }

@@ -137,6 +137,28 @@ async fn a_write_into_a_channel_whose_peer_is_gone_fails_instead_of_waiting() {
 }
 
 #[tokio::test]
+async fn a_connection_in_a_channel_whose_client_sends_no_more_does_not_wait_for_it_to_read() {
+    use tokio::io::AsyncWriteExt;
+    let (filler, drain) = queue(Gauge::new(Arc::default()));
+    let (full, _never_read) = tokio::io::duplex(1);
+    let mut stream = ChannelStream::new(drain, full);
+    let writing = tokio::spawn(async move { stream.write_all(&[0; 100]).await });
+    filler.push(ChannelMsg::Eof);
+    assert!(writing.await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn the_end_of_input_is_not_the_end_of_a_session() {
+    let (filler, drain) = queue(Gauge::new(Arc::default()));
+    let end = drain.end();
+    filler.push(ChannelMsg::Eof);
+    let waited = std::time::Duration::from_millis(20);
+    assert!(tokio::time::timeout(waited, end.wait()).await.is_err());
+    drop(filler);
+    end.wait().await;
+}
+
+#[tokio::test]
 async fn a_connection_that_is_cut_does_not_wait_for_a_peer_that_never_reads() {
     use tokio::io::AsyncWriteExt;
     let (full, _never_read) = tokio::io::duplex(1);
