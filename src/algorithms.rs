@@ -7,9 +7,8 @@ use russh::{cipher, kex, mac};
 
 use crate::config::RekeyLimits;
 
-/// Algorithms in the order we like them: AES-GCM first, as chacha20 costs two to three times its CPU here. The MACs
-/// that are computed before encryption come last: they are all that dropbear and libssh2 before 1.11 know. Signatures
-/// with SHA-1 are left out.
+/// Algorithms in the order we like them: AES-GCM first, as chacha20 costs two to three times its CPU here. Signatures
+/// with SHA-1 are left out, and MACs that are computed before encryption.
 pub fn preferred() -> russh::Preferred {
     russh::Preferred {
         kex: Cow::Borrowed(&[
@@ -27,12 +26,7 @@ pub fn preferred() -> russh::Preferred {
             cipher::AES_192_CTR,
             cipher::AES_128_CTR,
         ]),
-        mac: Cow::Borrowed(&[
-            mac::HMAC_SHA256_ETM,
-            mac::HMAC_SHA512_ETM,
-            mac::HMAC_SHA256,
-            mac::HMAC_SHA512,
-        ]),
+        mac: Cow::Borrowed(&[mac::HMAC_SHA256_ETM, mac::HMAC_SHA512_ETM]),
         key: Cow::Borrowed(&[
             Algorithm::Ed25519,
             Algorithm::Ecdsa {
@@ -60,6 +54,20 @@ pub fn preferred() -> russh::Preferred {
 pub fn gcm_only() -> russh::Preferred {
     russh::Preferred {
         cipher: Cow::Borrowed(&[cipher::AES_256_GCM]),
+        ..preferred()
+    }
+}
+
+/// The same with MACs that are computed before encryption, at the end: dropbear, and libssh2 before 1.11, know no others
+/// and no AES-GCM.
+pub fn with_old_macs() -> russh::Preferred {
+    russh::Preferred {
+        mac: Cow::Borrowed(&[
+            mac::HMAC_SHA256_ETM,
+            mac::HMAC_SHA512_ETM,
+            mac::HMAC_SHA256,
+            mac::HMAC_SHA512,
+        ]),
         ..preferred()
     }
 }

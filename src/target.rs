@@ -207,7 +207,7 @@ async fn connect(target: &TargetConfig, rekey: RekeyLimits) -> Result<Dialled, T
 }
 
 fn settings(trust: &HostTrust, rekey: RekeyLimits) -> client::Config {
-    let mut preferred = algorithms::preferred();
+    let mut preferred = algorithms::with_old_macs();
     preferred.host_key_certificates = match trust {
         HostTrust::Pinned(_) => Cow::Borrowed(&[]),
         HostTrust::Authority(_) => preferred.key.clone(),

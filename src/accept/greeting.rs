@@ -20,6 +20,9 @@ const PREFIXES: [&[u8]; 2] = [b"SSH-2.0-", b"SSH-1.99-"];
 /// The first OpenSSH that has AES-GCM: major, minor.
 const FIRST_WITH_GCM: (u32, u32) = (6, 2);
 
+/// How clients call themselves that may know no MAC which is computed after encryption.
+const OLD_MACS: [&str; 2] = ["dropbear", "libssh2_"];
+
 /// A client that does not speak SSH.
 #[derive(Debug, thiserror::Error)]
 pub enum GreetingError {
@@ -36,6 +39,12 @@ pub enum GreetingError {
 pub struct ClientVersion(String);
 
 impl ClientVersion {
+    /// Whether it may know nothing but MACs that are computed before encryption.
+    pub fn needs_old_macs(&self) -> bool {
+        let software = self.0.split('-').nth(2).unwrap_or_default();
+        OLD_MACS.iter().any(|old| software.starts_with(old))
+    }
+
     /// Whether it has AES-GCM for sure. Such a client may still prefer another cipher that it is offered: OpenSSH before
     /// version 10 does.
     pub fn has_gcm(&self) -> bool {
@@ -213,6 +222,13 @@ mod tests {
         ] {
             assert!(!has(without), "{without}");
         }
+    }
+
+    #[test]
+    fn only_dropbear_and_libssh2_need_old_macs() {
+        let needs = |version: &str| ClientVersion(format!("SSH-2.0-{version}")).needs_old_macs();
+        assert!(needs("dropbear_2022.83") && needs("dropbear") && needs("libssh2_1.10.0"));
+        assert!(!needs("OpenSSH_9.2") && !needs("libssh_0.10.6") && !needs(""));
     }
 
     proptest::proptest! {

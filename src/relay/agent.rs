@@ -88,7 +88,7 @@ pub async fn serve(
                 Ok(client) => {
                     let target = acceptor.accept(opened).await;
                     let passed = Passed::default();
-                    splice(client, target, &passed, &end).await;
+                    splice(client, target, &passed, &visit.pulse, &end).await;
                     told_end(&visit, &command, &passed).await;
                 }
                 Err(error) => tracing::debug!(%error, "an agent was not reached"),

@@ -325,7 +325,7 @@ impl Shared {
         clearance: &Clearance,
     ) {
         let passed = Passed::default();
-        splice(client, target, &passed, &self.end).await;
+        splice(client, target, &passed, &self.visit.pulse, &self.end).await;
         told_end(&self.visit, clearance.command(), &passed).await;
     }
 

@@ -240,6 +240,9 @@ where
         Ok(Ok((socket, version))) if version.has_gcm() && !config.always_offer_ctr => {
             Ok((socket, algorithms::gcm_only()))
         }
+        Ok(Ok((socket, version))) if version.needs_old_macs() => {
+            Ok((socket, algorithms::with_old_macs()))
+        }
         Ok(Ok((socket, _))) => Ok((socket, algorithms::preferred())),
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err("no version line in time".to_owned()),

@@ -10,7 +10,7 @@ use russh::{ChannelId, ChannelMsg, ChannelWriteHalf, client};
 use tokio_util::sync::CancellationToken;
 
 use crate::accept::ClientChannel;
-use crate::flow::{Drain, Item};
+use crate::flow::{Drain, Item, Pulse};
 
 /// How long what a client sent before it closed its channel may take to reach the target.
 const LAST_WORDS: Duration = Duration::from_secs(10);
@@ -31,6 +31,7 @@ pub async fn splice(
     client: ClientChannel,
     target: (Drain, ChannelWriteHalf<client::Msg>),
     passed: &Passed,
+    pulse: &Pulse,
     end: &CancellationToken,
 ) {
     let ClientChannel {
@@ -39,17 +40,18 @@ pub async fn splice(
     let (mut from_target, to_target) = target;
     let closed = input.end();
     tokio::select! {
-        () = pass(&mut from_target, &output, &passed.to_client) => {}
-        () = pass(&mut input, &to_target, &passed.to_target) => {}
+        () = pass(&mut from_target, &output, &passed.to_client, pulse) => {}
+        () = pass(&mut input, &to_target, &passed.to_target, pulse) => {}
         () = async { closed.wait().await; tokio::time::sleep(LAST_WORDS).await } => {}
         () = end.cancelled() => {}
+        _ = pulse.stopped() => {}
     }
     let ending = async { tokio::join!(close(&output), close(&to_target)) };
     let _ = tokio::time::timeout(PATIENCE, ending).await;
 }
 
 /// Passes on what comes until the channel it comes from is closed, or the one it goes to is gone.
-async fn pass<M>(from: &mut Drain, to: &ChannelWriteHalf<M>, passed: &AtomicU64)
+async fn pass<M>(from: &mut Drain, to: &ChannelWriteHalf<M>, passed: &AtomicU64, pulse: &Pulse)
 where
     M: From<(ChannelId, ChannelMsg)> + Send + Sync + 'static,
 {
@@ -57,6 +59,7 @@ where
         let sent = match item {
             Item::Data(data) => {
                 passed.fetch_add(data.bytes().len() as u64, Ordering::Relaxed);
+                pulse.beat();
                 to.data_bytes(data.bytes().clone()).await
             }
             Item::Message(ChannelMsg::Eof) => to.eof().await,

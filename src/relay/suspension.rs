@@ -137,6 +137,7 @@ pub async fn wait(
     let hold = hold.map_err(|error| words(&error))?;
     let id = &hold.request().hold;
     say(&notice(visit, &hold));
+    let _waiting = visit.pulse.waiting();
     let ended = tokio::select! {
         ended = visit.services.approvals.ended(id) => ended,
         () = gone => {

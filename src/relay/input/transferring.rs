@@ -92,6 +92,7 @@ impl Running<'_, '_> {
         let gate = Gate::starting(command.clone(), Watch::Stream);
         let event = self.decide(command, asked.operation().reading()).await?;
         let (mut gate, mut effects) = gate.step(event);
+        let _waiting = self.side.visit.pulse.waiting();
         while let Some(hold) = gate.held().cloned() {
             let ended = self.side.visit.services.approvals.ended(&hold).await;
             let event = self.resolved(&gate, ended).await?;
