@@ -64,7 +64,12 @@ enum Inward {
 /// What becomes of the data of a WRITE.
 #[derive(Debug, Clone, Copy)]
 enum Fate {
-    Written { file: FileKey, offset: u64 },
+    /// The content of a file, of which so many bytes are to come.
+    Written {
+        file: FileKey,
+        offset: u64,
+        data: usize,
+    },
     Skipped,
 }
 

@@ -39,13 +39,15 @@ impl Sftp {
             return Progress::On;
         };
         match fate {
-            Fate::Written { file, offset } => {
+            Fate::Written { file, offset, data } => {
                 let waiting = left.get(*passing..).unwrap_or_default();
-                let data = waiting.get(..*rest).unwrap_or(waiting);
-                self.files.write(*file, *offset, data);
-                *offset = offset.saturating_add(data.len() as u64);
-                *passing += data.len();
-                *rest -= data.len();
+                let body = waiting.get(..*rest).unwrap_or(waiting);
+                let content = body.get(..*data).unwrap_or(body);
+                self.files.write(*file, *offset, content);
+                *offset = offset.saturating_add(content.len() as u64);
+                *data -= content.len();
+                *passing += body.len();
+                *rest -= body.len();
             }
             Fate::Skipped => {
                 flush(left, passing, steps);

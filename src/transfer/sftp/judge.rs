@@ -72,6 +72,7 @@ impl Sftp {
             fate: Fate::Written {
                 file,
                 offset: head.offset,
+                data: head.data,
             },
         };
         Ok(Judged::Pass)

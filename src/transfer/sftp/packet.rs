@@ -123,6 +123,8 @@ pub(super) struct WriteHead {
     pub(super) id: u32,
     pub(super) handle: Handle,
     pub(super) offset: u64,
+    /// Bytes of content.
+    pub(super) data: usize,
 }
 
 /// Reads the head of a WRITE.
@@ -133,6 +135,7 @@ pub(super) fn write_head(packet: &[u8]) -> Result<WriteHead, Malformed> {
             id: u32::decode(&mut reader)?,
             handle: Handle(Vec::decode(&mut reader)?),
             offset: u64::decode(&mut reader)?,
+            data: usize::decode(&mut reader)?,
         })
     };
     read().map_err(|_| Malformed::Client("a request that cannot be read"))

@@ -48,6 +48,18 @@ fn write(id: u32, handle: &[u8], offset: u64, data: &[u8]) -> Vec<u8> {
     packet(kind::WRITE, &parts.each_ref().map(Vec::as_slice))
 }
 
+/// A write with bytes behind its data, as Go's client sends them.
+fn padded(id: u32, handle: &[u8], offset: u64, data: &[u8], behind: &[u8]) -> Vec<u8> {
+    let parts = [
+        n(id),
+        text(handle),
+        long(offset),
+        text(data),
+        behind.to_vec(),
+    ];
+    packet(kind::WRITE, &parts.each_ref().map(Vec::as_slice))
+}
+
 fn read(id: u32, handle: &[u8], offset: u64, length: u32) -> Vec<u8> {
     let parts = [n(id), text(handle), long(offset), n(length)];
     packet(kind::READ, &parts.each_ref().map(Vec::as_slice))
@@ -229,6 +241,28 @@ fn a_part_of_a_file_has_no_digest_and_says_why() {
     session.client(&close(3, b"h")).unwrap();
     session.target(&status(3, 0)).unwrap();
     assert_eq!(session.ended[0].sha256, Err(Unproved::Failed));
+}
+
+#[test]
+fn what_stands_behind_the_data_of_a_write_is_no_content() {
+    let mut session = Session::with_open(b"x", WRITE_NEW, b"h");
+    session
+        .client(&padded(2, b"h", 0, b"hel", b"evil"))
+        .unwrap();
+    session.client(&padded(3, b"h", 3, b"lo", b"x")).unwrap();
+    session.client(&close(4, b"h")).unwrap();
+    for id in 2..=4 {
+        session.target(&status(id, 0)).unwrap();
+    }
+    assert_eq!(session.ended[0].bytes, 5);
+    assert_eq!(session.ended[0].sha256.as_deref(), Ok(HELLO));
+    let mut short = write(2, b"h", 0, b"hello");
+    short[22] = 9;
+    assert!(
+        Session::with_open(b"x", WRITE_NEW, b"h")
+            .client(&short)
+            .is_err()
+    );
 }
 
 #[test]
