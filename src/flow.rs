@@ -5,6 +5,8 @@
 //! *counted*: the count sets the window that the peer is granted, and beyond it paces the socket. Nothing is lost
 //! and memory stays bounded; see DESIGN §5.
 
+mod ahead;
+
 mod paced;
 
 mod pulse;
@@ -18,6 +20,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use futures::task::AtomicWaker;
 
+pub use ahead::ReadAhead;
 pub use paced::{ClientSocket, PromptSocket, TargetSocket};
 pub use pulse::{Pulse, Waiting, idle_for};
 pub use queue::{Credited, Drain, Ended, Filler, Item, pump, queue};

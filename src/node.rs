@@ -16,6 +16,7 @@ use crate::config::{self, Config};
 use crate::domain::audit::AuditEvent;
 use crate::identity::{Identity, IdentityError};
 use crate::policy::{PolicyError, PolicyKeeper, Reloaded};
+use crate::relay::lanes::Lanes;
 use crate::relay::{self, Parts, Services};
 use crate::store::{Store, StoreError, StoreUrl, StoreUrlError};
 use crate::web::{self, WebError, WebSettings};
@@ -120,6 +121,7 @@ impl Node {
             authority,
             policy,
             identity,
+            lanes: Lanes::open()?,
         });
         let following = Arc::clone(&services);
         services.tasks.spawn(async move {

@@ -24,6 +24,8 @@ pub mod forwards;
 
 pub mod input;
 
+pub mod lanes;
+
 pub mod launch;
 
 pub mod listener;
@@ -93,6 +95,8 @@ pub struct Services {
     pub identity: Identity,
     /// Holds that wait.
     pub approvals: Approvals,
+    /// Where connections run.
+    pub lanes: lanes::Lanes,
     /// Connections that are open.
     pub seats: Seats,
     /// Connections that each person speaks inside channels of others.
@@ -123,6 +127,8 @@ pub struct Parts {
     pub policy: PolicyKeeper,
     /// Sign-ins.
     pub identity: Identity,
+    /// Where connections run.
+    pub lanes: lanes::Lanes,
 }
 
 impl Services {
@@ -139,6 +145,7 @@ impl Services {
             policy: parts.policy,
             identity: parts.identity,
             approvals,
+            lanes: parts.lanes,
             seats: Seats::default(),
             jumps: Shares::default(),
             sessions: Shares::default(),

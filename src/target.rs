@@ -26,7 +26,7 @@ use crate::domain::command::Layer;
 use crate::domain::forward::{AGENT, Direction, Endpoint, Forward};
 use crate::domain::hold::Clearance;
 use crate::domain::name::LoginName;
-use crate::flow::{Drain, Gauge, Load, PromptSocket, TargetSocket, pump, queue};
+use crate::flow::{Drain, Gauge, Load, PromptSocket, ReadAhead, TargetSocket, pump, queue};
 use callbacks::{HostCheck, Welcome};
 
 pub use callbacks::{Opened, Origin};
@@ -188,7 +188,7 @@ async fn connect(target: &TargetConfig, rekey: RekeyLimits) -> Result<Dialled, T
     let settings = Arc::new(settings(&target.host, rekey));
     match client::connect_stream(
         settings,
-        TargetSocket::new(PromptSocket::new(socket), Arc::clone(&load)),
+        TargetSocket::new(ReadAhead::new(PromptSocket::new(socket)), Arc::clone(&load)),
         check,
     )
     .await

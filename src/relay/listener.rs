@@ -21,7 +21,7 @@ use crate::accept::{self, Callbacks, ClientChannel, farewell, greeting};
 use crate::algorithms;
 use crate::config::SshConfig;
 use crate::domain::principal::Subject;
-use crate::flow::{ChannelStream, ClientSocket, Load, Pulse, idle_for};
+use crate::flow::{ChannelStream, ClientSocket, Load, Pulse, ReadAhead, idle_for};
 
 /// How long to wait after the system refused to take a connection, such as for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -54,14 +54,23 @@ pub async fn listen(services: Arc<Services>, listener: TcpListener) {
     }
 }
 
-fn take(services: &Arc<Services>, mut socket: TcpStream, peer: SocketAddr) {
+fn take(services: &Arc<Services>, socket: TcpStream, peer: SocketAddr) {
     let config = services.config();
     let peer = peer.ip().to_canonical();
     let taken = services.seats.take(config.ssh.connections, Lot::draw());
     let _ = socket.set_nodelay(true);
-    let services = Arc::clone(services);
-    let tracker = services.tasks.clone();
-    tracker.spawn(async move {
+    // It is to be woken on its lane, not here.
+    let socket = match socket.into_std() {
+        Ok(socket) => socket,
+        Err(error) => return tracing::warn!(%peer, %error, "connection lost"),
+    };
+    let connected = Arc::clone(services);
+    services.lanes.run(&services.tasks, async move {
+        let services = connected;
+        let mut socket = match TcpStream::from_std(socket) {
+            Ok(socket) => socket,
+            Err(error) => return tracing::warn!(%peer, %error, "connection lost"),
+        };
         let taken = match taken {
             Ok(place) => seated(&config.ssh, &mut socket, peer, place).await,
             Err(full) => Err(Turned::Away(peer, full)),
@@ -75,7 +84,7 @@ fn take(services: &Arc<Services>, mut socket: TcpStream, peer: SocketAddr) {
                     inside: None,
                     pulse: Pulse::default(),
                 };
-                serve(services, socket, visitor, &names).await;
+                serve(services, ReadAhead::new(socket), visitor, &names).await;
             }
             Err(Turned::Away(source, full)) => {
                 tracing::debug!(%source, %full, "connection refused");
