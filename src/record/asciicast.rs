@@ -18,6 +18,8 @@ use crate::domain::target::Destination;
 
 pub mod decode;
 
+mod json;
+
 pub mod utf8;
 
 /// Longest line of a recording, in bytes, that is read.
@@ -197,79 +199,39 @@ impl Encoder {
     }
 
     /// Appends output, in as many events as its length needs.
-    ///
-    /// # Errors
-    /// When the text cannot be put as JSON.
-    pub fn output(
-        &mut self,
-        at: Duration,
-        text: &str,
-        into: &mut Vec<u8>,
-    ) -> Result<(), serde_json::Error> {
+    pub fn output(&mut self, at: Duration, text: &str, into: &mut Vec<u8>) {
         let mut left = text;
         while !left.is_empty() {
             let (now, later) = left.split_at(left.floor_char_boundary(EVENT_BYTES));
-            self.line(at, "o", now, into)?;
+            self.line(at, "o", now, into);
             left = later;
         }
-        Ok(())
     }
 
     /// Appends a marker; its text is made plain and cut to [`TEXT_BYTES`].
-    ///
-    /// # Errors
-    /// When the text cannot be put as JSON.
-    pub fn marker(
-        &mut self,
-        at: Duration,
-        text: &str,
-        into: &mut Vec<u8>,
-    ) -> Result<(), serde_json::Error> {
-        self.line(at, "m", &plain(text), into)
+    pub fn marker(&mut self, at: Duration, text: &str, into: &mut Vec<u8>) {
+        self.line(at, "m", &plain(text), into);
     }
 
     /// Appends a change of the terminal's size.
-    ///
-    /// # Errors
-    /// When the text cannot be put as JSON.
-    pub fn resize(
-        &mut self,
-        at: Duration,
-        size: TerminalSize,
-        into: &mut Vec<u8>,
-    ) -> Result<(), serde_json::Error> {
-        self.line(at, "r", &size.to_string(), into)
+    pub fn resize(&mut self, at: Duration, size: TerminalSize, into: &mut Vec<u8>) {
+        self.line(at, "r", &size.to_string(), into);
     }
 
     /// Appends the end. Stock players read the status as a signed 32-bit number, so no larger one is written.
-    ///
-    /// # Errors
-    /// When the text cannot be put as JSON.
-    pub fn exit(
-        &mut self,
-        at: Duration,
-        status: u32,
-        into: &mut Vec<u8>,
-    ) -> Result<(), serde_json::Error> {
+    pub fn exit(&mut self, at: Duration, status: u32, into: &mut Vec<u8>) {
         let status = i32::try_from(status).unwrap_or(i32::MAX);
-        self.line(at, "x", &status.to_string(), into)
+        self.line(at, "x", &status.to_string(), into);
     }
 
     /// Intervals are taken between rounded times, so that roundings do not add up; a clock that was set back counts as standing still.
-    fn line(
-        &mut self,
-        at: Duration,
-        code: &str,
-        data: &str,
-        into: &mut Vec<u8>,
-    ) -> Result<(), serde_json::Error> {
+    fn line(&mut self, at: Duration, code: &str, data: &str, into: &mut Vec<u8>) {
         let interval = at.as_micros().saturating_sub(self.micros);
         self.micros += interval;
         let (seconds, micros) = (interval / 1_000_000, interval % 1_000_000);
         into.extend_from_slice(format!("[{seconds}.{micros:06}, \"{code}\", ").as_bytes());
-        serde_json::to_writer(&mut *into, data)?;
+        json::string(data, into);
         into.extend_from_slice(b"]\n");
-        Ok(())
     }
 }
 

@@ -22,7 +22,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use crate::domain::id::SessionId;
 use crate::domain::recording::LiveRecording;
 use crate::record::asciicast::{EVENT_BYTES, Encoder, Header, Origin, TEXT_BYTES, TerminalSize};
-use crate::record::writer::disk::{Disk, Sink, Writer};
+use crate::record::writer::disk::{Disk, Line, Sink, Writer};
 
 mod disk;
 
@@ -211,7 +211,7 @@ impl Recorder {
         let mut line = Vec::new();
         Encoder::header(&header, &mut line).map_err(io::Error::from)?;
         let mut disk = Disk::new(sink);
-        disk.write(line).await?;
+        disk.write(vec![Line::Header(line)]).await?;
 
         let (queue, entries) = mpsc::channel(QUEUE_EVENTS);
         let (report, state) = watch::channel(State::Running);

@@ -1,5 +1,8 @@
 //! Bytes to text across chunk borders: a character that was cut in two is joined, an invalid byte becomes U+FFFD.
 
+use std::borrow::Cow;
+use std::str;
+
 /// The bytes of a character that has not ended yet; at most three.
 #[derive(Debug, Default)]
 pub struct Joiner {
@@ -8,14 +11,29 @@ pub struct Joiner {
 
 impl Joiner {
     /// Takes the next bytes and gives the text that is complete with them.
-    pub fn push(&mut self, bytes: &[u8]) -> String {
-        let joined;
-        let bytes = if self.cut.is_empty() {
-            bytes
-        } else {
-            joined = [std::mem::take(&mut self.cut).as_slice(), bytes].concat();
-            joined.as_slice()
+    pub fn push<'a>(&mut self, bytes: &'a [u8]) -> Cow<'a, str> {
+        if self.cut.is_empty() {
+            return self.complete(bytes);
+        }
+        let mut joined = std::mem::take(&mut self.cut);
+        joined.extend_from_slice(bytes);
+        Cow::Owned(self.complete(&joined).into_owned())
+    }
+
+    fn complete<'a>(&mut self, bytes: &'a [u8]) -> Cow<'a, str> {
+        let error = match str::from_utf8(bytes) {
+            Ok(text) => return Cow::Borrowed(text),
+            Err(error) => error,
         };
+        if error.error_len().is_none() {
+            let (valid, cut) = bytes.split_at(error.valid_up_to());
+            self.cut = cut.to_vec();
+            return Cow::Borrowed(str::from_utf8(valid).unwrap_or_default());
+        }
+        Cow::Owned(self.replace(bytes))
+    }
+
+    fn replace(&mut self, bytes: &[u8]) -> String {
         let mut text = String::with_capacity(bytes.len());
         let mut chunks = bytes.utf8_chunks().peekable();
         while let Some(chunk) = chunks.next() {
@@ -42,7 +60,7 @@ impl Joiner {
 
 /// Whether these bytes, at the end of what there is, are the beginning of a character.
 fn may_go_on(invalid: &[u8]) -> bool {
-    match std::str::from_utf8(invalid) {
+    match str::from_utf8(invalid) {
         Ok(_) => false,
         Err(error) => error.error_len().is_none(),
     }

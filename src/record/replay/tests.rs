@@ -33,26 +33,26 @@ impl Script {
 
     fn output(mut self, seconds: f64, text: &str) -> Self {
         let at = Duration::from_secs_f64(seconds);
-        self.encoder.output(at, text, &mut self.file).unwrap();
+        self.encoder.output(at, text, &mut self.file);
         self
     }
 
     fn marker(mut self, seconds: f64, text: &str) -> Self {
         let at = Duration::from_secs_f64(seconds);
-        self.encoder.marker(at, text, &mut self.file).unwrap();
+        self.encoder.marker(at, text, &mut self.file);
         self
     }
 
     fn resize(mut self, seconds: f64, cols: u32, rows: u32) -> Self {
         let at = Duration::from_secs_f64(seconds);
         let size = TerminalSize::near(cols, rows);
-        self.encoder.resize(at, size, &mut self.file).unwrap();
+        self.encoder.resize(at, size, &mut self.file);
         self
     }
 
     fn exit(mut self, seconds: f64) -> Self {
         let at = Duration::from_secs_f64(seconds);
-        self.encoder.exit(at, 0, &mut self.file).unwrap();
+        self.encoder.exit(at, 0, &mut self.file);
         self
     }
 

@@ -1,5 +1,5 @@
-//! The task that owns a recording's file. It encodes, buffers, and writes on a blocking thread, one write at a
-//! time; no thread is kept by a quiet session. Its first error ends it.
+//! The task that owns a recording's file. It gathers what came, and has it encoded, digested and written on a blocking
+//! thread, one batch at a time; no thread is kept by a quiet session. Its first error ends it.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -7,19 +7,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256};
-use tokio::sync::{mpsc, oneshot, watch};
+use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-use crate::record::asciicast::Encoder;
 use crate::record::asciicast::utf8::Joiner;
-use crate::record::writer::{Entry, Finished, Meter, Outcome, RecordError, State};
+use crate::record::asciicast::{Encoder, TerminalSize};
+use crate::record::writer::{Entry, Finished, Meter, Outcome, QUEUE_EVENTS, RecordError, State};
 
 /// Longest that output stays in memory.
 pub(super) const FLUSH_TIME: Duration = Duration::from_millis(500);
-/// Longest that a write may take.
+/// Longest that a batch may take to be written.
 pub(super) const WRITE_TIME: Duration = Duration::from_secs(30);
-/// A buffer of this size is written before its time.
-const BUFFER_BYTES: usize = 256 * 1024;
+/// So much output is written before its time.
+const BATCH_BYTES: usize = 256 * 1024;
 /// The exit status of sessions that did not end by themselves.
 const CUT_STATUS: u32 = 254;
 
@@ -35,52 +36,128 @@ impl Sink for File {
     }
 }
 
-/// A sink with the length and digest of what it took. An error takes the sink away, so nothing can follow it.
-pub(super) struct Disk {
-    sink: Option<Box<dyn Sink>>,
+/// What becomes one line of the file, or several.
+pub(super) enum Line {
+    /// One that is whole already.
+    Header(Vec<u8>),
+    Output {
+        at: Duration,
+        bytes: Bytes,
+        /// Given back when the bytes are encoded.
+        room: OwnedSemaphorePermit,
+    },
+    /// What a character that never ended becomes.
+    OutputEnd(Duration),
+    Marker(Duration, String),
+    Resize(Duration, TerminalSize),
+    Exit(Duration, u32),
+}
+
+/// The file and all that goes with it to the thread that writes.
+struct Reel {
+    sink: Box<dyn Sink>,
+    encoder: Encoder,
+    joiner: Joiner,
+    /// What is encoded and not written yet.
+    text: Vec<u8>,
     bytes: u64,
     digest: Context,
+}
+
+impl Reel {
+    fn write(&mut self, lines: Vec<Line>) -> io::Result<()> {
+        for line in lines {
+            self.encode(line);
+            if self.text.len() >= BATCH_BYTES {
+                self.put()?;
+            }
+        }
+        self.put()?;
+        self.sink.flush()
+    }
+
+    fn encode(&mut self, line: Line) {
+        let (encoder, text) = (&mut self.encoder, &mut self.text);
+        match line {
+            Line::Header(line) => text.extend_from_slice(&line),
+            Line::Output { at, bytes, room } => {
+                encoder.output(at, &self.joiner.push(&bytes), text);
+                drop(room);
+            }
+            Line::OutputEnd(at) => encoder.output(at, self.joiner.end(), text),
+            Line::Marker(at, marker) => encoder.marker(at, &marker, text),
+            Line::Resize(at, size) => encoder.resize(at, size, text),
+            Line::Exit(at, status) => encoder.exit(at, status, text),
+        }
+    }
+
+    /// Writes what is encoded. Only a session with much output keeps the buffer.
+    fn put(&mut self) -> io::Result<()> {
+        self.digest.update(&self.text);
+        self.bytes += self.text.len() as u64;
+        self.sink.write_all(&self.text)?;
+        if self.text.len() < BATCH_BYTES {
+            self.text = Vec::new();
+        }
+        self.text.clear();
+        Ok(())
+    }
+
+    fn finished(&self) -> Finished {
+        Finished {
+            bytes: self.bytes,
+            sha256: hex::encode(self.digest.clone().finish()),
+        }
+    }
+}
+
+/// A recording's file. An error takes it away, so nothing can follow it.
+pub(super) struct Disk {
+    reel: Option<Box<Reel>>,
 }
 
 impl Disk {
     pub(super) fn new(sink: Box<dyn Sink>) -> Self {
         Self {
-            sink: Some(sink),
-            bytes: 0,
-            digest: Context::new(&SHA256),
+            reel: Some(Box::new(Reel {
+                sink,
+                encoder: Encoder::default(),
+                joiner: Joiner::default(),
+                text: Vec::new(),
+                bytes: 0,
+                digest: Context::new(&SHA256),
+            })),
         }
     }
 
-    pub(super) async fn write(&mut self, bytes: Vec<u8>) -> Result<(), RecordError> {
-        self.digest.update(&bytes);
-        self.bytes += bytes.len() as u64;
-        self.with_sink(move |sink| {
-            sink.write_all(&bytes)?;
-            sink.flush()
+    pub(super) async fn write(&mut self, lines: Vec<Line>) -> Result<(), RecordError> {
+        self.with_reel(|reel| reel.write(lines)).await
+    }
+
+    async fn finish(&mut self, lines: Vec<Line>) -> Result<Finished, RecordError> {
+        self.with_reel(|reel| {
+            reel.write(lines)?;
+            reel.sink.sync()?;
+            Ok(reel.finished())
         })
         .await
     }
 
-    async fn finish(&mut self) -> Result<Finished, RecordError> {
-        self.with_sink(|sink| sink.sync()).await?;
-        Ok(Finished {
-            bytes: self.bytes,
-            sha256: hex::encode(self.digest.clone().finish()),
-        })
-    }
-
-    async fn with_sink(
+    async fn with_reel<T: Send + 'static>(
         &mut self,
-        work: impl FnOnce(&mut dyn Sink) -> io::Result<()> + Send + 'static,
-    ) -> Result<(), RecordError> {
-        let mut sink = self.sink.take().ok_or(RecordError::Stopped)?;
-        let working = tokio::task::spawn_blocking(move || work(sink.as_mut()).map(|()| sink));
+        work: impl FnOnce(&mut Reel) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, RecordError> {
+        let mut reel = self.reel.take().ok_or(RecordError::Stopped)?;
+        let working = tokio::task::spawn_blocking(move || work(&mut reel).map(|done| (reel, done)));
         match tokio::time::timeout(WRITE_TIME, working).await {
-            Ok(Ok(worked)) => self.sink = Some(worked?),
-            Ok(Err(_)) => return Err(RecordError::Stopped),
-            Err(_) => return Err(RecordError::Stalled),
+            Ok(Ok(worked)) => {
+                let (reel, done) = worked?;
+                self.reel = Some(reel);
+                Ok(done)
+            }
+            Ok(Err(_)) => Err(RecordError::Stopped),
+            Err(_) => Err(RecordError::Stalled),
         }
-        Ok(())
     }
 }
 
@@ -88,10 +165,10 @@ pub(super) struct Writer {
     disk: Disk,
     entries: mpsc::Receiver<Entry>,
     meter: Arc<Meter>,
-    encoder: Encoder,
-    joiner: Joiner,
-    buffer: Vec<u8>,
-    /// When the oldest byte of the buffer has to be written.
+    batch: Vec<Line>,
+    /// Bytes of output in the batch.
+    gathered: usize,
+    /// When the oldest line of the batch has to be written.
     due: Instant,
     at: Duration,
 }
@@ -109,9 +186,8 @@ impl Writer {
             disk,
             entries,
             meter,
-            encoder: Encoder::default(),
-            joiner: Joiner::default(),
-            buffer: Vec::new(),
+            batch: Vec::new(),
+            gathered: 0,
             due: Instant::now(),
             at: Duration::ZERO,
         }
@@ -140,7 +216,7 @@ impl Writer {
 
     async fn take_entries(&mut self) -> Result<End, RecordError> {
         loop {
-            let entry = if self.buffer.is_empty() {
+            let entry = if self.batch.is_empty() {
                 self.entries.recv().await
             } else {
                 match tokio::time::timeout_at(self.due, self.entries.recv()).await {
@@ -163,36 +239,31 @@ impl Writer {
     }
 
     async fn take(&mut self, entry: Entry) -> Result<Option<End>, RecordError> {
-        if self.buffer.is_empty() {
+        if self.batch.is_empty() {
             self.due = Instant::now() + FLUSH_TIME;
         }
         match entry {
             Entry::Output { at, bytes, room } => {
                 self.at = at;
-                let text = self.joiner.push(&bytes);
-                self.encoder
-                    .output(at, &text, &mut self.buffer)
-                    .map_err(io::Error::from)?;
-                drop(room);
-                if self.buffer.len() >= BUFFER_BYTES {
-                    self.flush().await?;
-                }
+                self.gathered += bytes.len();
+                self.batch.push(Line::Output { at, bytes, room });
             }
             Entry::Marker { at, text } => {
                 self.at = at;
-                self.mark(&text)?;
+                self.batch.push(Line::Marker(at, text));
                 self.flush().await?;
             }
             Entry::Resize { at, size } => {
                 self.at = at;
-                self.encoder
-                    .resize(at, size, &mut self.buffer)
-                    .map_err(io::Error::from)?;
+                self.batch.push(Line::Resize(at, size));
             }
             Entry::Finish { at, outcome, reply } => {
                 self.at = at;
                 return Ok(Some(End::Finish(outcome, reply)));
             }
+        }
+        if self.gathered >= BATCH_BYTES || self.batch.len() >= QUEUE_EVENTS {
+            self.flush().await?;
         }
         Ok(None)
     }
@@ -201,15 +272,10 @@ impl Writer {
         &mut self,
         end: End,
     ) -> Result<(Finished, Option<oneshot::Sender<Finished>>), RecordError> {
-        let text = self.joiner.end();
-        self.encoder
-            .output(self.at, text, &mut self.buffer)
-            .map_err(io::Error::from)?;
+        self.batch.push(Line::OutputEnd(self.at));
         let left_out = self.meter.left_out();
         if left_out > 0 {
-            self.mark(&format!(
-                "{left_out} more bytes of output were not recorded"
-            ))?;
+            self.mark(format!("{left_out} more bytes of output were not recorded"));
         }
         let reply = match end {
             End::Abandoned => None,
@@ -217,32 +283,24 @@ impl Writer {
                 let status = match outcome {
                     Outcome::Exited(status) => status,
                     Outcome::Cut(how) => {
-                        self.mark(&how)?;
+                        self.mark(how);
                         CUT_STATUS
                     }
                 };
-                self.encoder
-                    .exit(self.at, status, &mut self.buffer)
-                    .map_err(io::Error::from)?;
+                self.batch.push(Line::Exit(self.at, status));
                 Some(reply)
             }
         };
-        self.flush().await?;
-        let finished = self.disk.finish().await?;
+        let finished = self.disk.finish(std::mem::take(&mut self.batch)).await?;
         Ok((finished, reply))
     }
 
-    fn mark(&mut self, text: &str) -> Result<(), RecordError> {
-        self.encoder
-            .marker(self.at, text, &mut self.buffer)
-            .map_err(io::Error::from)?;
-        Ok(())
+    fn mark(&mut self, text: String) {
+        self.batch.push(Line::Marker(self.at, text));
     }
 
     async fn flush(&mut self) -> Result<(), RecordError> {
-        if self.buffer.is_empty() {
-            return Ok(());
-        }
-        self.disk.write(std::mem::take(&mut self.buffer)).await
+        self.gathered = 0;
+        self.disk.write(std::mem::take(&mut self.batch)).await
     }
 }
