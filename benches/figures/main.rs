@@ -43,8 +43,11 @@ mod stall;
 
 use road::Road;
 
+/// Measures one thing and prints its table.
+type Topic = fn(&Road);
+
 /// Everything that can be measured, in order.
-const TOPICS: [(&str, fn(&Road)); 7] = [
+const TOPICS: [(&str, Topic); 7] = [
     ("connect", connect::measure),
     ("bulk", bulk::measure),
     ("keystroke", keystroke::measure),
