@@ -2,6 +2,7 @@
 //! logged in. Much of it is done ahead, while the client still speaks.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::oneshot;
@@ -39,18 +40,31 @@ pub struct Ahead {
     pub session: SessionId,
     /// The target, as it was when the opening began.
     pub target: TargetInfo,
-    opening: oneshot::Receiver<Result<Opening, Refusal>>,
+    claim: oneshot::Sender<Claimant>,
 }
 
+/// Whoever takes over an opening.
+type Claimant = oneshot::Sender<Result<Opening, Refusal>>;
+
+/// How long what was opened ahead waits for somebody to take it: a client that only forwards (`ssh -N`) never does.
+const UNCLAIMED: Duration = Duration::from_secs(60);
+
 impl Ahead {
+    /// Whether it waits no more.
+    pub fn is_over(&self) -> bool {
+        self.claim.is_closed()
+    }
+
     /// Waits for the opening.
     ///
     /// # Errors
     /// The refusal.
     pub async fn ready(self) -> Result<Opening, Refusal> {
-        self.opening
+        let (claimant, opening) = oneshot::channel();
+        let _ = self.claim.send(claimant);
+        opening
             .await
-            .unwrap_or_else(|_| Err("the bastion is stopping".to_owned()))
+            .unwrap_or_else(|_| Err("the target waited no more; connect again".to_owned()))
     }
 }
 
@@ -88,16 +102,20 @@ pub fn ahead(
 ) -> Result<Ahead, Refusal> {
     let (target, destination) = find(visit, destination)?;
     let session = new_session_id().ok_or_else(|| "the system gave no random bytes".to_owned())?;
-    let (sender, opening) = oneshot::channel();
+    let (claim, claimed) = oneshot::channel::<Claimant>();
     let (visit, info) = (Arc::clone(visit), target.info.clone());
     let tasks = visit.services.tasks.clone();
     tasks.spawn(async move {
-        let _ = sender.send(open(&visit, &target, destination, session, predialled, pty).await);
+        let opened = open(&visit, &target, destination, session, predialled, pty).await;
+        // What nobody takes is closed.
+        if let Ok(Ok(claimant)) = tokio::time::timeout(UNCLAIMED, claimed).await {
+            let _ = claimant.send(opened);
+        }
     });
     Ok(Ahead {
         session,
         target: info,
-        opening,
+        claim,
     })
 }
 

@@ -93,7 +93,7 @@ async fn open(
     } else {
         Wanted::Unknown
     };
-    let ahead = match ahead {
+    let ahead = match ahead.filter(|ahead| !ahead.is_over()) {
         Some(ahead) => ahead,
         None => opening::ahead(visit, destination, None, wanted)?,
     };
@@ -282,56 +282,57 @@ impl Session<'_> {
             start,
             agent,
         };
-        let ending = tokio::select! {
-            end = output => match end {
-                OutputEnd::Closed(Ending::TargetGone) => {
-                    self.client.say(self.side, "the target went away").await;
-                    Ending::TargetGone
-                }
-                OutputEnd::Closed(ending) => ending,
-                OutputEnd::NotStarted => {
-                    let reason = "the target refused to start it, or to give it a terminal";
-                    self.client.say(self.side, reason).await;
-                    Ending::Refused(reason.to_owned())
-                }
-                OutputEnd::ClientGone => Ending::ClientGone,
-                OutputEnd::Transfer(reason) => {
-                    let reason = format!("nothing more runs: {reason}");
-                    self.client.say(self.side, &reason).await;
-                    Ending::Refused(reason)
-                }
-                OutputEnd::Recording(error) => self.recording_failed(&error).await,
-            },
-            end = input_side.run(&mut input, launch) => match end {
-                InputEnd::ClientGone => Ending::ClientGone,
-                InputEnd::ProgramGone => {
-                    self.client.say(self.side, "the target went away before it was started").await;
-                    Ending::TargetGone
-                }
-                InputEnd::Refused(reason) => Ending::Refused(reason),
-                InputEnd::Failed(reason) => {
-                    self.client.say(self.side, &reason).await;
-                    Ending::Refused(reason)
-                }
-            },
+        tokio::select! {
+            end = output => self.output_ended(end).await,
+            end = input_side.run(&mut input, launch) => self.input_ended(end).await,
             error = recorder.failed() => self.recording_failed(&error).await,
             () = closed.wait() => Ending::ClientGone,
             () = end.cancelled() => Ending::Refused("ended by the bastion".to_owned()),
-            idle = self.visit.pulse.stopped() => {
-                let reason = idle_for(idle);
-                self.client.say(self.side, &reason).await;
-                Ending::Refused(reason)
-            }
+            idle = self.visit.pulse.stopped() => self.ended(idle_for(idle)).await,
             () = messages => Ending::TargetGone,
             () = agents => Ending::TargetGone,
-        };
-        ending
+        }
+    }
+
+    async fn output_ended(&self, end: OutputEnd) -> Ending {
+        match end {
+            OutputEnd::Closed(Ending::TargetGone) => {
+                self.client.say(self.side, "the target went away").await;
+                Ending::TargetGone
+            }
+            OutputEnd::Closed(ending) => ending,
+            OutputEnd::NotStarted => {
+                let reason = "the target refused to start it, or to give it a terminal";
+                self.ended(reason.to_owned()).await
+            }
+            OutputEnd::ClientGone => Ending::ClientGone,
+            OutputEnd::Transfer(reason) => self.ended(format!("nothing more runs: {reason}")).await,
+            OutputEnd::Recording(error) => self.recording_failed(&error).await,
+        }
+    }
+
+    async fn input_ended(&self, end: InputEnd) -> Ending {
+        match end {
+            InputEnd::ClientGone => Ending::ClientGone,
+            InputEnd::ProgramGone => {
+                let reason = "the target went away before it was started";
+                self.client.say(self.side, reason).await;
+                Ending::TargetGone
+            }
+            InputEnd::Refused(reason) => Ending::Refused(reason),
+            InputEnd::Failed(reason) => self.ended(reason).await,
+        }
+    }
+
+    /// Tells the client why the bastion ends its session.
+    async fn ended(&self, reason: String) -> Ending {
+        self.client.say(self.side, &reason).await;
+        Ending::Refused(reason)
     }
 
     async fn recording_failed(&self, error: &RecordError) -> Ending {
         let reason = format!("nothing more runs: the recording failed: {error}");
-        self.client.say(self.side, &reason).await;
-        Ending::Refused(reason)
+        self.ended(reason).await
     }
 
     fn as_inspected(&self, mut start: Start) -> Start {

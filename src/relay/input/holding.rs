@@ -28,6 +28,11 @@ impl Running<'_, '_> {
         let side = self.side;
         match suspension::share(side.visit).await {
             Ok(()) => {}
+            // One operation of many: the transfer goes on without it.
+            Err(share @ NotHeld::Share) if command.layer == Layer::Transfer => {
+                self.refuse(share.to_string()).await;
+                return Ok(Event::Denied);
+            }
             Err(share @ NotHeld::Share) => {
                 let reason = share.to_string();
                 let _ = self.tell(&reason).await;
