@@ -38,7 +38,8 @@ async fn within(patience: Duration, mut socket: impl AsyncRead + AsyncWrite + Un
     };
     let telling = async {
         socket.write_all(&words(reason)).await?;
-        socket.shutdown().await?;
+        // The client ends the connection. Told that there will be no more, `ssh -W` would go before `ssh` has read it.
+        socket.flush().await?;
         let mut rest = (&mut socket).take(READ_BYTES);
         tokio::io::copy(&mut rest, &mut tokio::io::sink()).await
     };

@@ -13,8 +13,8 @@ mod forwarder;
 
 /// How long an answer of the bastion to one connection may take.
 const ANSWER: Duration = Duration::from_secs(15);
-/// What all hostile connections together may cost, in KiB: packets of 256 KiB from each of those that are let in.
-const MEMORY: u64 = 160 * 1024;
+/// What all hostile connections together may cost, in bytes: packets of 256 KiB from each of those that are let in.
+const MEMORY: u64 = 160 * 1024 * 1024;
 
 const VERSION: &[u8] = b"SSH-2.0-hostile\r\n";
 
@@ -108,7 +108,7 @@ fn hostile_connections_cost_bounded_memory_and_keep_nobody_out() {
     });
     assert!(in_time.is_some(), "not in after {attempts} attempts");
     let cost = world.bastion.memory().saturating_sub(before);
-    assert!(cost < MEMORY, "{cost} KiB");
+    assert!(cost < MEMORY, "{cost} bytes");
     drop(crowd);
     // Every seat is free again: as many as are never dropped at random get in from one address and another.
     let free = eventually(PATIENCE, || {
