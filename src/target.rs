@@ -350,6 +350,21 @@ impl Link {
         listening.map_err(|cause| self.not_forwarded(cause))
     }
 
+    /// Has the target listen no more. A target that does not answer goes on until the link is dropped; what it opens
+    /// then is refused.
+    pub async fn unlisten(&self, forward: &Forward) {
+        match &forward.endpoint {
+            Endpoint::Port { host, port } => {
+                let asked = self.handle.cancel_tcpip_forward(host, u32::from(*port));
+                let _ = in_time(&self.name, asked).await;
+            }
+            Endpoint::Socket(path) => {
+                let asked = self.handle.cancel_streamlocal_forward(path);
+                let _ = in_time(&self.name, asked).await;
+            }
+        }
+    }
+
     /// What the target opens; there is one to take.
     pub fn openings(&mut self) -> Option<Openings> {
         self.openings.take()

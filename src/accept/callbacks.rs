@@ -9,9 +9,10 @@ use std::sync::Arc;
 use russh::keys::Certificate;
 use russh::server::{self, Auth, Msg, Session};
 use russh::{Channel, ChannelId, ChannelOpenFailure, MethodKind, MethodSet};
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-use super::connection::{ClientConnection, Gauges, Offer};
+use super::connection::{ClientConnection, Gauges, OPENING, Offer};
 use super::{Admission, Opened, Reception, Round, When, Wish};
 use crate::domain::forward::{Direction, Endpoint, Forward};
 use crate::flow::Load;
@@ -20,6 +21,7 @@ use crate::flow::Load;
 pub struct Callbacks<R> {
     reception: R,
     gauges: Gauges,
+    opening: Arc<Semaphore>,
     tasks: TaskTracker,
 }
 
@@ -29,12 +31,18 @@ impl<R: Reception> Callbacks<R> {
         Self {
             reception,
             gauges: Gauges::new(load),
+            opening: Arc::new(Semaphore::new(OPENING)),
             tasks,
         }
     }
 
     fn connection(&self, session: &Session) -> ClientConnection {
-        ClientConnection::new(session.handle(), self.gauges.clone(), self.tasks.clone())
+        ClientConnection::new(
+            session.handle(),
+            self.gauges.clone(),
+            Arc::clone(&self.opening),
+            self.tasks.clone(),
+        )
     }
 
     fn admits(&mut self, wish: Wish<'_>) -> Result<When, ChannelOpenFailure> {

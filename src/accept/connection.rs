@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use russh::server::{self, ChannelOpenHandle, Msg};
 use russh::{Channel, ChannelId, ChannelOpenFailure, ChannelWriteHalf};
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::forward::Forward;
@@ -15,6 +16,8 @@ use crate::flow::{Drain, Gauge, Load, pump, queue};
 
 /// Channels that one connection may have open.
 const CHANNELS: usize = 100;
+/// Channels that we may be opening on one connection at a time; more are refused until the client has answered.
+pub(super) const OPENING: usize = 16;
 /// How long a client may take to answer a channel that we open.
 const ANSWER_TIME: Duration = Duration::from_secs(30);
 
@@ -68,6 +71,9 @@ pub enum NotOpened {
     /// It refused, or is gone.
     #[error("the client did not open a channel: {0}")]
     Refused(#[from] russh::Error),
+    /// The target opened something that it was not asked for.
+    #[error("the target opened something else than it was asked to")]
+    Uninvited,
     /// It did not answer.
     #[error("the client did not answer within {} s", ANSWER_TIME.as_secs())]
     TimedOut,
@@ -78,14 +84,21 @@ pub enum NotOpened {
 pub struct ClientConnection {
     handle: server::Handle,
     gauges: Gauges,
+    opening: Arc<Semaphore>,
     tasks: TaskTracker,
 }
 
 impl ClientConnection {
-    pub(super) fn new(handle: server::Handle, gauges: Gauges, tasks: TaskTracker) -> Self {
+    pub(super) fn new(
+        handle: server::Handle,
+        gauges: Gauges,
+        opening: Arc<Semaphore>,
+        tasks: TaskTracker,
+    ) -> Self {
         Self {
             handle,
             gauges,
+            opening,
             tasks,
         }
     }
@@ -134,6 +147,8 @@ impl ClientConnection {
         &self,
         opening: impl Future<Output = Result<Channel<Msg>, russh::Error>>,
     ) -> Result<ClientChannel, NotOpened> {
+        let opening_one = self.opening.try_acquire();
+        let _place = opening_one.map_err(|_| NotOpened::Full)?;
         if self.gauges.full() {
             return Err(NotOpened::Full);
         }

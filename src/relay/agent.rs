@@ -16,7 +16,7 @@ use crate::domain::forward::AGENT;
 use crate::domain::hold::Clearance;
 use crate::domain::id::SessionId;
 use crate::domain::target::Destination;
-use crate::target::Openings;
+use crate::target::{Openings, Origin};
 
 /// The clearance of a person's agent for one session, waited for where it is held. `gone` ends the wait.
 ///
@@ -80,6 +80,9 @@ pub async fn serve(
     let end = CancellationToken::new();
     let _ended = end.clone().drop_guard();
     while let Some(opened) = openings.next().await {
+        if opened.origin != Origin::Agent {
+            continue;
+        }
         let acceptor = openings.acceptor(tasks);
         let (visit, connection) = (Arc::clone(visit), connection.clone());
         let (command, end) = (command.clone(), end.clone());

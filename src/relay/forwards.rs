@@ -6,6 +6,8 @@
 //! its own; those that come to a port that a target listens on share the link of that port. What passes is not
 //! recorded: it is another protocol's.
 
+mod listening;
+
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +15,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use russh::{ChannelOpenFailure, ChannelWriteHalf, client};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::decision::{Asker, Decision};
@@ -21,21 +23,23 @@ use super::opening;
 use super::reception::Visit;
 use super::splice::{Passed, splice};
 use super::suspension::{self, what};
-use crate::accept::{ClientChannel, ClientConnection, NotOpened, Offer};
+use crate::accept::{ClientChannel, ClientConnection, Offer};
 use crate::config::TargetConfig;
 use crate::domain::action::{Action, Requirements};
 use crate::domain::audit::AuditEvent;
 use crate::domain::command::{Command, Layer, Reading, Scope};
-use crate::domain::forward::{Direction, Endpoint, Forward};
+use crate::domain::forward::Forward;
 use crate::domain::grant::Permissions;
 use crate::domain::hold::{Clearance, Resolved};
 use crate::domain::id::SessionId;
 use crate::domain::target::Destination;
 use crate::flow::Drain;
-use crate::target::{Link, Opened, Openings, Origin, Turn};
+use crate::target::{Link, TargetChannel};
 
 /// Different forwards that one connection may ask for.
 const FORWARDS: usize = 1000;
+/// Forwards that targets listen for on behalf of one connection, those that wait for an approval included.
+const LISTENERS: usize = 32;
 /// How long a client's connection waits for a target to listen: the protocol wants the answer in order.
 const LISTEN_TIME: Duration = Duration::from_secs(10);
 
@@ -52,6 +56,7 @@ struct Shared {
     session: SessionId,
     end: CancellationToken,
     asked: Mutex<Asked>,
+    listeners: Arc<Semaphore>,
 }
 
 #[derive(Default)]
@@ -60,7 +65,7 @@ struct Asked {
     ordinals: HashMap<Forward, u64>,
     /// What was held, and how that ended.
     held: HashMap<Forward, watch::Receiver<Option<Held>>>,
-    /// What a target listens for, until it is cancelled.
+    /// What a target listens for, or will when it is approved, until it is cancelled.
     listening: HashMap<Forward, CancellationToken>,
 }
 
@@ -84,6 +89,7 @@ impl Forwards {
             session,
             end: end.clone(),
             asked: Mutex::default(),
+            listeners: Arc::new(Semaphore::new(LISTENERS)),
         });
         let ended = end.clone();
         visit.services.tasks.spawn(async move {
@@ -107,10 +113,21 @@ impl Forwards {
         let shared = Arc::clone(&self.shared);
         let tasks = shared.visit.services.tasks.clone();
         tasks.spawn(async move {
-            let end = shared.end.clone();
-            tokio::select! {
-                () = shared.reach(offer) => {}
-                () = end.cancelled() => {}
+            let reached = tokio::select! {
+                reached = shared.reach(&offer.forward) => reached,
+                () = shared.end.cancelled() => return,
+            };
+            match reached {
+                Ok((clearance, channel)) => {
+                    let (input, output, _link) = channel.into_parts();
+                    let client = offer.accept().await;
+                    // It notices the end by itself, and tells what passed until then.
+                    shared.relay(client, (input, output), &clearance).await;
+                }
+                Err((why, reason)) => {
+                    shared.say(&reason);
+                    offer.refuse(why).await;
+                }
             }
         });
     }
@@ -119,13 +136,20 @@ impl Forwards {
     /// target chose, or 0.
     pub async fn listen(&self, forward: Forward, connection: ClientConnection) -> Option<u32> {
         let shared = &self.shared;
-        let listening = shared.listen(&forward, connection);
-        let answer = match tokio::time::timeout(LISTEN_TIME, listening).await {
-            Ok(answer) => answer,
-            Err(_) => Err(format!(
-                "the target did not answer within {} s",
-                LISTEN_TIME.as_secs()
-            )),
+        let answer = match shared.claim(&forward) {
+            Ok(claim) => {
+                let listening = shared.listen(&forward, claim, connection);
+                let timed = tokio::time::timeout(LISTEN_TIME, listening).await;
+                let answer = timed.unwrap_or_else(|_| {
+                    let seconds = LISTEN_TIME.as_secs();
+                    Err(format!("the target did not answer within {seconds} s"))
+                });
+                if answer.is_err() {
+                    shared.forget(&forward);
+                }
+                answer
+            }
+            Err(reason) => Err(reason),
         };
         match answer {
             Ok(port) => Some(port),
@@ -136,7 +160,8 @@ impl Forwards {
         }
     }
 
-    /// Ends the listening of a forward; whether there was any.
+    /// Ends the listening of a forward, or the wait for its approval; whether there was any. What came there before goes
+    /// on.
     pub fn unlisten(&self, forward: &Forward) -> bool {
         let listening = self.shared.with(|asked| asked.listening.remove(forward));
         listening.is_some_and(|end| {
@@ -230,7 +255,12 @@ impl Shared {
         match released.map_err(|error| error.to_string())? {
             Ok(clearance) => Ok(clearance),
             Err(why) => {
-                self.with(|asked| asked.held.remove(forward));
+                self.with(|asked| {
+                    let this = asked.held.get(forward);
+                    if this.is_some_and(|other| other.same_channel(&held)) {
+                        asked.held.remove(forward);
+                    }
+                });
                 Err(refused(&command, &why))
             }
         }
@@ -270,37 +300,23 @@ impl Shared {
         receiver
     }
 
-    async fn reach(self: &Arc<Self>, offer: Offer) {
-        let clearance = match self.clear(&offer.forward).await {
-            Ok(clearance) => clearance,
-            Err(reason) => {
-                self.say(&reason);
-                return offer
-                    .refuse(ChannelOpenFailure::AdministrativelyProhibited)
-                    .await;
-            }
-        };
-        let channel = match self.link().await {
-            Ok((link, _turn)) => {
-                let reached = link.reach(&clearance, &self.visit.services.tasks).await;
-                reached.map_err(|error| error.to_string())
-            }
-            Err(reason) => Err(reason),
-        };
-        match channel {
-            Ok(channel) => {
-                let (input, output, _link) = channel.into_parts();
-                let client = offer.accept().await;
-                self.relay(client, (input, output), &clearance).await;
-            }
-            Err(reason) => {
-                self.say(&reason);
-                offer.refuse(ChannelOpenFailure::ConnectFailed).await;
-            }
-        }
+    /// The channel to what is to be reached, with its clearance.
+    async fn reach(
+        self: &Arc<Self>,
+        forward: &Forward,
+    ) -> Result<(Clearance, TargetChannel), (ChannelOpenFailure, String)> {
+        let clearance = self
+            .clear(forward)
+            .await
+            .map_err(|why| (ChannelOpenFailure::AdministrativelyProhibited, why))?;
+        let unreached = |why| (ChannelOpenFailure::ConnectFailed, why);
+        let link = self.link().await.map_err(unreached)?;
+        let reached = link.reach(&clearance, &self.visit.services.tasks).await;
+        let channel = reached.map_err(|error| unreached(error.to_string()))?;
+        Ok((clearance, channel))
     }
 
-    async fn link(&self) -> Result<(Link, Turn), String> {
+    async fn link(&self) -> Result<Link, String> {
         let permissions = Permissions {
             port_forwarding: true,
             ..Permissions::default()
@@ -313,8 +329,9 @@ impl Shared {
             None,
             permissions,
         );
-        let (_, link, turn) = link.await?;
-        Ok((link, turn))
+        // The turn ends here: a host that does not answer must not keep others from this target.
+        let (_, link, _turn) = link.await?;
+        Ok(link)
     }
 
     /// Relays one connection and tells the audit what passed.
@@ -327,108 +344,6 @@ impl Shared {
         let passed = Passed::default();
         splice(client, target, &passed, &self.visit.pulse, &self.end).await;
         told_end(&self.visit, clearance.command(), &passed).await;
-    }
-
-    async fn listen(
-        self: &Arc<Self>,
-        forward: &Forward,
-        connection: ClientConnection,
-    ) -> Result<u32, String> {
-        let command = self.command(forward)?;
-        match self.decide(&command).await? {
-            Decision::Cleared(clearance) => self.listen_now(forward, clearance, connection).await,
-            Decision::Denied(denial) => Err(refused(&command, &denial.to_string())),
-            Decision::Hold(..) if chooses(forward) => Err(format!(
-                "the forward `{}` has to be approved first: ask for a port of your choice",
-                command.shown()
-            )),
-            Decision::Hold(action, requirements) => {
-                let (shared, forward) = (Arc::clone(self), forward.clone());
-                self.visit.services.tasks.spawn(async move {
-                    let clear = shared.approved(&forward, command, action, requirements);
-                    let listening = match clear.await {
-                        Ok(clearance) => shared.listen_now(&forward, clearance, connection).await,
-                        Err(reason) => Err(reason),
-                    };
-                    match listening {
-                        Ok(_) => shared.say(&format!("the target listens now: {forward}")),
-                        Err(reason) => shared.say(&reason),
-                    }
-                });
-                Ok(0)
-            }
-        }
-    }
-
-    async fn listen_now(
-        self: &Arc<Self>,
-        forward: &Forward,
-        clearance: Clearance,
-        connection: ClientConnection,
-    ) -> Result<u32, String> {
-        let (mut link, turn) = self.link().await?;
-        let chosen = link.listen(&clearance).await;
-        drop(turn);
-        let chosen = chosen.map_err(|error| error.to_string())?;
-        let Some(openings) = link.openings() else {
-            return Err("the target's connections cannot be taken".to_owned());
-        };
-        let end = self.end.child_token();
-        let name = chosen_port(forward, chosen);
-        self.with(|asked| asked.listening.insert(name, end.clone()));
-        let shared = Arc::clone(self);
-        self.visit.services.tasks.spawn(async move {
-            let _link = link;
-            tokio::select! {
-                () = shared.take(openings, Arc::new(clearance), connection) => {}
-                () = end.cancelled() => {}
-            }
-        });
-        Ok(chosen)
-    }
-
-    /// Takes what comes to a port that the target listens on, until its link is gone.
-    async fn take(
-        self: &Arc<Self>,
-        mut openings: Openings,
-        clearance: Arc<Clearance>,
-        connection: ClientConnection,
-    ) {
-        while let Some(opened) = openings.next().await {
-            let tasks = &self.visit.services.tasks;
-            let accepting = openings.acceptor(tasks);
-            let (shared, connection) = (Arc::clone(self), connection.clone());
-            let clearance = Arc::clone(&clearance);
-            tasks.spawn(async move {
-                match open_for(&connection, &opened).await {
-                    Ok(client) => {
-                        let target = accepting.accept(opened).await;
-                        shared.relay(client, target, &clearance).await;
-                    }
-                    Err(error) => tracing::debug!(%error, "a forwarded connection was refused"),
-                }
-            });
-        }
-    }
-}
-
-/// Opens the client's end for a channel that a target opened.
-async fn open_for(
-    connection: &ClientConnection,
-    opened: &Opened,
-) -> Result<ClientChannel, NotOpened> {
-    match &opened.origin {
-        Origin::Port {
-            connected,
-            port,
-            originator,
-            originator_port,
-        } => {
-            let originator = (originator.as_str(), *originator_port);
-            connection.open_port((connected, *port), originator).await
-        }
-        Origin::Socket(path) => connection.open_socket(path).await,
-        Origin::Agent => connection.open_agent().await,
     }
 }
 
@@ -448,19 +363,4 @@ pub(super) async fn told_end(visit: &Visit, command: &Command, passed: &Passed) 
 
 fn refused(command: &Command, why: &str) -> String {
     format!("{} is refused: {why}", what(command, Action::Forward))
-}
-
-/// Whether the target may choose the port.
-fn chooses(forward: &Forward) -> bool {
-    matches!(forward.endpoint, Endpoint::Port { port: 0, .. })
-}
-
-/// The forward as the client names it to end it: with the port that was chosen.
-fn chosen_port(forward: &Forward, chosen: u32) -> Forward {
-    match &forward.endpoint {
-        Endpoint::Port { host, port: 0 } => {
-            Forward::port(Direction::Remote, host, chosen).unwrap_or_else(|_| forward.clone())
-        }
-        Endpoint::Port { .. } | Endpoint::Socket(_) => forward.clone(),
-    }
 }

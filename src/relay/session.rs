@@ -29,7 +29,7 @@ use crate::domain::principal::Subject;
 use crate::domain::recording::{LiveRecording, SessionEnd, SessionSummary};
 use crate::domain::request::ApprovalRequest;
 use crate::domain::target::{Destination, EnforcementLayer, TargetInfo};
-use crate::flow::{Drain, Ended, idle_for};
+use crate::flow::{Drain, idle_for};
 use crate::record::{
     Opening as RecordOpening, Origin, Outcome, RecordError, RecordLimit, Recorder,
 };
@@ -271,7 +271,14 @@ impl Session<'_> {
         };
         let end = entry.end.clone();
         let messages = self.pass_on(entry);
-        let agent = self.agent(&start, input.end()).await;
+        let left = async {
+            tokio::select! {
+                () = closed.wait() => {}
+                () = end.cancelled() => {}
+                _ = recorder.failed() => {}
+            }
+        };
+        let agent = self.agent(&start, left).await;
         let agents = self.agents(
             agent.as_ref().map(|a| a.command().clone()),
             channel.openings(),
@@ -360,8 +367,13 @@ impl Session<'_> {
         Asker::new(self.visit, self.target, login)
     }
 
-    /// The clearance of the client's agent, where it asked for that and gets it.
-    async fn agent(&self, start: &Start, closed: Ended) -> Option<Clearance> {
+    /// The clearance of the client's agent, where it asked for that and gets it; nobody waits for it once the session
+    /// was `left`.
+    async fn agent(
+        &self,
+        start: &Start,
+        left: impl Future<Output = ()> + Send,
+    ) -> Option<Clearance> {
         if !start.agent {
             return None;
         }
@@ -369,13 +381,7 @@ impl Session<'_> {
         let say = move |text: &str| drop(sender.try_send(text.to_owned()));
         let asker = self.asker();
         let destination = self.attached.grant().destination();
-        let clearing = agent::clear(
-            &asker,
-            destination,
-            self.attached.session(),
-            &say,
-            closed.wait(),
-        );
+        let clearing = agent::clear(&asker, destination, self.attached.session(), &say, left);
         tokio::pin!(clearing);
         let cleared = loop {
             tokio::select! {

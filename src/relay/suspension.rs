@@ -59,7 +59,7 @@ pub async fn share(visit: &Visit) -> Result<(), NotHeld> {
     }
 }
 
-/// Suspends something, and has the audit know. When the audit fails the hold may wait already.
+/// Suspends something, and has the audit know. What cannot be audited is withdrawn.
 ///
 /// # Errors
 /// When it cannot be stored or audited.
@@ -77,7 +77,11 @@ pub async fn begin(
         approvals: requirements.approvals.get(),
         expires: hold.expires(),
     };
-    visit.services.audit.append(event, Timestamp::now()).await?;
+    if let Err(error) = visit.services.audit.append(event, Timestamp::now()).await {
+        let id = &hold.request().hold;
+        visit.services.withdraw(id, "it could not be audited").await;
+        return Err(error.into());
+    }
     Ok(hold)
 }
 

@@ -43,19 +43,16 @@ impl Welcome {
 /// What a channel that a target opened is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// Somebody connected to a port that the target listens on (RFC 4254 section 7.2).
+    /// Somebody connected to a port that the target listens on (RFC 4254 section 7.2): to which it says itself, which
+    /// is nothing to go by.
     Port {
-        /// The address that they connected to.
-        connected: String,
-        /// The port.
-        port: u32,
         /// Where they came from.
         originator: String,
         /// From which port.
         originator_port: u32,
     },
     /// Somebody connected to a Unix socket.
-    Socket(String),
+    Socket,
     /// A program wants the client's agent.
     Agent,
 }
@@ -159,16 +156,14 @@ impl client::Handler for HostCheck {
     async fn server_channel_open_forwarded_tcpip(
         &mut self,
         channel: Channel<Msg>,
-        address: &str,
-        port: u32,
+        _address: &str,
+        _port: u32,
         originator: &str,
         originator_port: u32,
         reply: client::ChannelOpenHandle,
         _session: &mut client::Session,
     ) -> Result<(), Self::Error> {
         let origin = Origin::Port {
-            connected: address.to_owned(),
-            port,
             originator: originator.to_owned(),
             originator_port,
         };
@@ -180,11 +175,11 @@ impl client::Handler for HostCheck {
     async fn server_channel_open_forwarded_streamlocal(
         &mut self,
         channel: Channel<Msg>,
-        path: &str,
+        _path: &str,
         reply: client::ChannelOpenHandle,
         _session: &mut client::Session,
     ) -> Result<(), Self::Error> {
-        let origin = Origin::Socket(path.to_owned());
+        let origin = Origin::Socket;
         self.take(&self.welcome.0.forwards, origin, channel, reply)
             .await;
         Ok(())

@@ -5,8 +5,10 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
+use std::time::Duration;
 
 use crate::harness::person::{HELD, hold_id};
+use crate::harness::sshd::login;
 use crate::harness::{
     Options, PATIENCE, Person, Running, World, eventually, free_port, noise, routes, run,
 };
@@ -346,6 +348,66 @@ impl Agent {
         let arguments = [&["-A", "-o", &agent], arguments].concat();
         Running::start(&mut person.program("ssh", &arguments))
     }
+}
+
+#[test]
+fn a_forward_that_is_open_when_its_client_dies_is_audited_with_its_bytes() {
+    let world = World::start();
+    let alice = world.person("alice");
+    let (echo, port) = (echo(), free_port());
+    let local = format!("{port}:127.0.0.1:{echo}");
+    let tunnel = tunnel(&alice, &["-L", &local], "web1");
+    let mut open = connect(port);
+    open.write_all(b"still open").unwrap();
+    open.read_exact(&mut [0; 10]).unwrap();
+    drop(tunnel);
+    let ended = world.bastion.wait_for_event("forward_ended");
+    assert_eq!(
+        (&ended["bytes_in"], &ended["bytes_out"]),
+        (&10.into(), &10.into())
+    );
+}
+
+#[test]
+fn hosts_that_do_not_answer_keep_nobody_from_the_target_in_between() {
+    let world = World::start();
+    let alice = world.person("alice");
+    // Its queue is full: whoever connects hears nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap();
+    let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(300));
+    let _queue: Vec<TcpStream> = std::iter::from_fn(|| connect().ok()).collect();
+    let direct = format!("{}@web1@bastion", login());
+    let _tunnels: Vec<Running> = (0..12)
+        .map(|_| alice.spawn_ssh(&["-W", &address.to_string(), &direct]))
+        .collect();
+    let asked = || (world.bastion.events("command").len() >= 12).then_some(());
+    eventually(PATIENCE, asked).expect("all of them are under way");
+    alice.ssh(&[&direct, "true"]).expect_success();
+}
+
+#[test]
+fn a_remote_forward_that_was_cancelled_while_held_never_listens() {
+    let world = World::with(Options {
+        policy: Some(ASKING),
+        ..Options::default()
+    });
+    let (alice, carol) = (world.person("alice"), world.person("carol"));
+    let (port, socket) = (free_port(), alice.home().join("master"));
+    let remote = format!("127.0.0.1:{port}:127.0.0.1:{}", echo());
+    let control = format!("ControlPath={}", socket.display());
+    let shared = ["-o", "ControlMaster=yes", "-o", &control, "-R", &remote];
+    let mut session = alice.spawn_ssh(&[&shared[..], &["db1", "cat"]].concat());
+    let id = session.wait_until(HELD, |running| hold_id(&running.stderr()));
+    let cancel = ["-o", &control, "-O", "cancel", "-R", &remote, "db1"];
+    alice.ssh(&cancel).expect_success();
+    carol.ssh(&["bastion", "approve", &id]).expect_success();
+    session.wait_for_stderr("approved by carol@example.test");
+    // It may be asked for anew, and is approved already: now it listens.
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
+    let again = ["-o", &control, "-O", "forward", "-R", &remote, "db1"];
+    alice.ssh(&again).expect_success();
+    assert_eq!(exchange(self::connect(port), b"now"), b"now");
 }
 
 #[test]
