@@ -12,6 +12,8 @@ pub mod line;
 
 mod options;
 
+mod readers;
+
 mod screen;
 
 mod shell;
@@ -37,6 +39,25 @@ pub fn exec(bytes: &[u8]) -> Reading {
 /// there is commands as well.
 pub fn piped(bytes: &[u8]) -> Reading {
     read(bytes, unwrap::read_piped)
+}
+
+/// [`exec`] for a line that is typed in a shell: what reads its input there takes what is typed behind it.
+pub fn typed(bytes: &[u8]) -> Reading {
+    read(bytes, unwrap::read_typed)
+}
+
+/// [`typed`] for lines that a shell reads from the client.
+pub fn lines(bytes: &[u8]) -> Reading {
+    read(bytes, unwrap::read_lines)
+}
+
+/// Further code for an interpreter whose language is not known here: what tools of elevation it names.
+pub fn code(bytes: &[u8]) -> Reading {
+    let mut reading = Reading::opaque("more code or input for a program that was started");
+    reading
+        .elevation
+        .extend(glimpse::elevation(&String::from_utf8_lossy(bytes)));
+    reading
 }
 
 /// [`piped`] for a command that takes its input for commands, with the script that came there.

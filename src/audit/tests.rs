@@ -326,6 +326,17 @@ fn a_line_without_end_is_refused_before_it_is_read_whole() {
     );
 }
 
+#[test]
+fn a_line_whose_time_is_written_in_another_way_is_refused() {
+    let event = r#"{"event":"node_stopped"}"#.to_owned();
+    let record = AuditRecord::chained(node("n1"), 1, at(0), event, RecordHash::genesis());
+    let line = super::export::line(&record).unwrap();
+    assert!(verify_export(Cursor::new(line.as_bytes())).is_ok());
+    let other = line.replacen("Z\"", "z\"", 1);
+    assert_ne!(other, line);
+    assert!(verify_export(Cursor::new(other.as_bytes())).is_err());
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_refused_or_verified(bytes in prop::collection::vec(any::<u8>(), 0..500)) {

@@ -15,7 +15,7 @@ use crate::domain::command::{Reading, Unknown, visible};
 use crate::domain::keystroke::INTERRUPT;
 
 use super::screen::{Place, Screen};
-use super::{doubtful, exec, glimpse};
+use super::{doubtful, glimpse, typed};
 use earlier::Earlier;
 use prompts::Prompts;
 use typing::Typing;
@@ -252,12 +252,14 @@ impl LineTracker {
         let line = seen.text.as_deref().unwrap_or_default();
         let syntax = typing::interactive_syntax(line);
         let text = self.earlier.joined(line);
-        let mut doubts = [goes_on, around, seen.doubt, syntax].into_iter().flatten();
+        let mut doubts = [goes_on, around, self.unprompted(), seen.doubt, syntax]
+            .into_iter()
+            .flatten();
         let Some(first) = doubts.next() else {
             return if text.trim().is_empty() {
                 Reading::default()
             } else {
-                exec(text.as_bytes())
+                typed(text.as_bytes())
             };
         };
         let mut reading = doubtful(text.as_bytes(), first);
@@ -266,6 +268,16 @@ impl LineTracker {
             span: None,
         }));
         reading
+    }
+
+    /// A line that begins where no prompt stands may be read by a program that runs, or only a part of it.
+    fn unprompted(&self) -> Option<&'static str> {
+        match &self.beginning {
+            Beginning::At { prompt, .. } if prompt.trim().is_empty() => {
+                Some("a line that was not typed at a prompt")
+            }
+            Beginning::At { .. } | Beginning::Untouched | Beginning::Unknown => None,
+        }
     }
 
     /// Everything that the screen shows since the line began: after a key of unknown effect the line is in it.

@@ -694,3 +694,54 @@ proptest! {
         prop_assert!(reading.input.is_data() || reading.is_opaque());
     }
 }
+
+#[test]
+fn what_reads_its_input_takes_what_is_typed_behind_it() {
+    for text in [
+        "head -c 6",
+        "head -n5",
+        "cat",
+        "cat -",
+        "cat file -",
+        "cat /dev/stdin",
+        "cd /dev; cat tty",
+        "tail -c 3 -",
+        "grep -c x",
+        "grep -f - file",
+        "grep x < /dev/tty",
+        "wc --files0-from=-",
+        "tr a b",
+        "cut -d : -f 1",
+        "read -n 6 x",
+        "sha256sum -c",
+        "id; head -c 1",
+        "head -c 6 <&0",
+        "head -c 6 $file",
+        "while true; do head -c 1; done",
+        "x=$(head -c 6)",
+        "env head -c 6",
+    ] {
+        assert!(typed(text.as_bytes()).is_opaque(), "{text}");
+        assert!(lines(text.as_bytes()).is_opaque(), "{text}");
+    }
+    for text in [
+        "head -c 6 file",
+        "head -n 5 /var/log/syslog",
+        "tail -f /var/log/syslog",
+        "cat a b",
+        "grep -c x file",
+        "grep -e x file",
+        "ps aux | grep -v grep | head -5",
+        "cut -d : -f 1 /etc/passwd",
+        "wc -l < file",
+        "df -h | tr -s ' '",
+        "sha256sum file",
+        "echo hello",
+    ] {
+        assert!(!typed(text.as_bytes()).is_opaque(), "{text}");
+    }
+    assert!(
+        !exec(b"head -c 6").is_opaque(),
+        "its input is data to an exec request"
+    );
+}

@@ -8,6 +8,7 @@ use crate::domain::command::{Reading, SimpleCommand, StandardInput, Unknown};
 use super::escape;
 use super::glimpse;
 use super::options::{self, Skipped};
+use super::readers;
 use super::shell::{self, RawCommand, Script};
 use super::table::{
     Alone, ELEVATION, NAMING, SHELLS, SYSTEM_FOLDERS, Then, UNREADABLE, WRAPPERS, Wrapper, listed,
@@ -31,29 +32,49 @@ const CONNECTIONS: &[&str] = &["/dev/tcp/", "/dev/udp/"];
 
 const COMPUTED_TEXT: &str = "text for a shell that is computed";
 const FED: &str = "text read by a shell from its input";
+const SHARED: &str = "a program that may read what is typed behind it";
 const FED_CODE: &str = "code read by a program from its input";
 const ELSEWHERE: &str = "words from the program's input";
 
 /// Reads a shell text.
 pub(super) fn read(text: &str) -> Reading {
-    let mut reader = Reader {
-        reading: Reading::default(),
-        texts: TEXTS,
-    };
-    reader.text(text, Context::default());
-    reader.reading
+    read_in(text, Context::default())
 }
 
 /// Reads a shell text whose standard input is the client's.
 pub(super) fn read_piped(text: &str) -> Reading {
-    let mut reader = Reader {
-        reading: Reading::default(),
-        texts: TEXTS,
-    };
     let context = Context {
         fed: true,
         clients: true,
         ..Context::default()
+    };
+    read_in(text, context)
+}
+
+/// Reads a line that was typed in a shell.
+pub(super) fn read_typed(text: &str) -> Reading {
+    let context = Context {
+        shared: true,
+        ..Context::default()
+    };
+    read_in(text, context)
+}
+
+/// Reads lines that a shell reads from the client.
+pub(super) fn read_lines(text: &str) -> Reading {
+    let context = Context {
+        fed: true,
+        clients: true,
+        shared: true,
+        ..Context::default()
+    };
+    read_in(text, context)
+}
+
+fn read_in(text: &str, context: Context) -> Reading {
+    let mut reader = Reader {
+        reading: Reading::default(),
+        texts: TEXTS,
     };
     reader.text(text, context);
     reader.reading
@@ -66,6 +87,8 @@ struct Context {
     fed: bool,
     /// Whether its input is the client's own.
     clients: bool,
+    /// Whether its input is that of the shell which reads the commands themselves.
+    shared: bool,
     drained: bool,
     elevated: bool,
     depth: usize,
@@ -106,7 +129,7 @@ impl Reader {
             Err(why) => return self.give_up(text, why),
         };
         script.unknowns.iter().for_each(|why| self.unknown(*why));
-        self.paths(&script);
+        self.paths(&script, &context);
         for command in &script.commands {
             self.command(command, &context);
         }
@@ -126,7 +149,7 @@ impl Reader {
         self.unknown(why);
     }
 
-    fn paths(&mut self, script: &Script) {
+    fn paths(&mut self, script: &Script, context: &Context) {
         for path in &script.paths {
             let (word, risk) = word::resolve(path);
             risk.into_iter().for_each(|why| self.unknown(why));
@@ -137,6 +160,9 @@ impl Reader {
         for path in &script.inputs {
             let (word, risk) = word::resolve(path);
             risk.into_iter().for_each(|why| self.unknown(why));
+            if context.shared && !word.fixed().is_some_and(readers::is_file) {
+                self.unknown(SHARED);
+            }
             let file = word
                 .fixed()
                 .is_some_and(|path| !CONNECTIONS.iter().any(|folder| path.starts_with(folder)));
@@ -165,6 +191,7 @@ impl Reader {
         let context = Context {
             fed: context.fed || command.fed,
             clients: context.clients && !command.fed,
+            shared: context.shared && !command.fed,
             drained: context.drained || command.drained,
             ..context.clone()
         };
@@ -411,6 +438,9 @@ impl Reader {
         };
         if escape::can_escape(name, words, situation) {
             self.reading.escapes.insert(name.to_owned());
+        }
+        if context.shared && readers::reads(name, words) {
+            self.unknown(SHARED);
         }
         if context.clients && escape::runs_input(name, words) {
             self.unknown(FED_CODE);

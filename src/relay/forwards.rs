@@ -21,8 +21,10 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::decision::{Asker, Decision};
 use super::opening;
 use super::reception::Visit;
+use super::session;
 use super::splice::{Passed, splice};
 use super::suspension::{self, what};
+use crate::accept::limits::Share;
 use crate::accept::{ClientChannel, ClientConnection, Offer};
 use crate::config::TargetConfig;
 use crate::domain::action::{Action, Requirements};
@@ -32,6 +34,7 @@ use crate::domain::forward::Forward;
 use crate::domain::grant::Permissions;
 use crate::domain::hold::{Clearance, Resolved};
 use crate::domain::id::SessionId;
+use crate::domain::principal::Subject;
 use crate::domain::target::Destination;
 use crate::flow::Drain;
 use crate::target::{Link, TargetChannel};
@@ -67,6 +70,13 @@ struct Asked {
     held: HashMap<Forward, watch::Receiver<Option<Held>>>,
     /// What a target listens for, or will when it is approved, until it is cancelled.
     listening: HashMap<Forward, CancellationToken>,
+}
+
+/// A channel through the target that was opened for one connection.
+struct Reached {
+    clearance: Clearance,
+    channel: TargetChannel,
+    share: Share<Subject>,
 }
 
 /// An approval to go by, or why there is none.
@@ -118,7 +128,11 @@ impl Forwards {
                 () = shared.end.cancelled() => return,
             };
             match reached {
-                Ok((clearance, channel)) => {
+                Ok(Reached {
+                    clearance,
+                    channel,
+                    share: _share,
+                }) => {
                     let (input, output, _link) = channel.into_parts();
                     let client = offer.accept().await;
                     // It notices the end by itself, and tells what passed until then.
@@ -224,6 +238,15 @@ impl Shared {
         Ok(asker.decision(command.clone(), action, verdict))
     }
 
+    /// The clearance of one more connection through a forward, which counts among those of its person.
+    async fn cleared(
+        self: &Arc<Self>,
+        forward: &Forward,
+    ) -> Result<(Clearance, Share<Subject>), String> {
+        let share = session::share(&self.visit)?;
+        Ok((self.clear(forward).await?, share))
+    }
+
     /// The clearance of a forward, once it has one.
     async fn clear(self: &Arc<Self>, forward: &Forward) -> Result<Clearance, String> {
         let command = self.command(forward)?;
@@ -304,16 +327,20 @@ impl Shared {
     async fn reach(
         self: &Arc<Self>,
         forward: &Forward,
-    ) -> Result<(Clearance, TargetChannel), (ChannelOpenFailure, String)> {
-        let clearance = self
-            .clear(forward)
+    ) -> Result<Reached, (ChannelOpenFailure, String)> {
+        let (clearance, share) = self
+            .cleared(forward)
             .await
             .map_err(|why| (ChannelOpenFailure::AdministrativelyProhibited, why))?;
         let unreached = |why| (ChannelOpenFailure::ConnectFailed, why);
         let link = self.link().await.map_err(unreached)?;
         let reached = link.reach(&clearance, &self.visit.services.tasks).await;
         let channel = reached.map_err(|error| unreached(error.to_string()))?;
-        Ok((clearance, channel))
+        Ok(Reached {
+            clearance,
+            channel,
+            share,
+        })
     }
 
     async fn link(&self) -> Result<Link, String> {

@@ -20,7 +20,7 @@ use super::screen::Screen;
 use super::start::{Start, What};
 use super::suspension::what;
 use super::transfer::Transfer;
-use crate::domain::command::{Command, Layer, PARSED_BYTES, Reading, Scope};
+use crate::domain::command::{Command, Layer, PARSED_BYTES, Reading, Scope, StandardInput};
 use crate::domain::gate::{Effect, Event, Gate, Watch};
 use crate::domain::hold::Clearance;
 use crate::domain::id::{HoldId, SessionId};
@@ -39,7 +39,7 @@ mod transferring;
 /// How long nothing more comes of a script until it is taken to be whole.
 const SCRIPT_PAUSE: Duration = Duration::from_millis(500);
 /// How long a program that runs its input is waited for to be given some, before it is asked about without.
-const NO_SCRIPT: Duration = Duration::from_secs(2);
+const NO_SCRIPT: Duration = Duration::from_secs(1);
 
 /// What the input side of one session works with.
 pub struct InputSide<'a> {
@@ -101,6 +101,8 @@ struct Running<'a, 'b> {
     unread: Vec<u8>,
     /// Whether the script that is being decided about was waited for.
     gathered: bool,
+    /// What the program makes of its input.
+    input: StandardInput,
     refusal: Option<String>,
 }
 
@@ -120,6 +122,7 @@ impl InputSide<'_> {
             readings: VecDeque::from([reading]),
             unread: Vec::new(),
             gathered: false,
+            input: StandardInput::Commands,
             refusal: None,
         };
         match running.relay(input, Gate::starting(command, watch)).await {
@@ -441,7 +444,13 @@ impl Running<'_, '_> {
     /// Whether more of a script is waited for, once, before anybody is asked about it.
     fn gathers(&mut self, command: &Command, reading: &Reading, verdict: &Verdict) -> bool {
         let scripted = match command.layer {
-            Layer::Exec => !reading.input.is_data() && command.script.is_none(),
+            // What is not understood may run its input as well.
+            Layer::Exec => {
+                let runs = !reading.input.is_data() || reading.is_opaque();
+                (runs || !reading.escapes.is_empty())
+                    && self.side.side == Side::Pipes
+                    && command.script.is_none()
+            }
             Layer::Line => self.side.side == Side::Pipes,
             Layer::Shell | Layer::Subsystem | Layer::Forward | Layer::Transfer => false,
         };
@@ -457,8 +466,12 @@ impl Running<'_, '_> {
     /// Lines of a script on standard input. Once some were not understood, those behind them may go on with them: all
     /// are read together with what came since, and stay in doubt.
     fn piped_lines(&self, lines: &[u8]) -> Reading {
+        match self.input {
+            StandardInput::Commands => {}
+            StandardInput::Code | StandardInput::Data => return inspect::code(lines),
+        }
         if self.unread.is_empty() {
-            return inspect::piped(lines);
+            return inspect::lines(lines);
         }
         inspect::doubtful(
             &[&self.unread, lines].concat(),
@@ -491,6 +504,9 @@ impl Running<'_, '_> {
         let (action, verdict) = asker.decide(&command, &reading);
         if self.gathers(&command, &reading, &verdict) {
             return Ok(Event::Gather);
+        }
+        if command.layer == Layer::Exec {
+            self.input = reading.input;
         }
         if side.side == Side::Pipes && command.layer == Layer::Line {
             self.keep_unread(&command.bytes, &reading);

@@ -107,12 +107,15 @@ async fn open(
     Ok((session, target, again.ready().await?, share))
 }
 
-/// One more session of this person, unless they have too many.
-fn share(visit: &Visit) -> Result<Share<Subject>, String> {
+/// One more session or forwarded connection of this person, unless they have too many.
+///
+/// # Errors
+/// In words for them.
+pub fn share(visit: &Visit) -> Result<Share<Subject>, String> {
     let limit = visit.services.config().ssh.person.sessions;
     let person = &visit.identified.identity().principal().subject;
     let share = visit.services.sessions.take(person, limit);
-    share.ok_or_else(|| format!("you have {limit} sessions already: end some of them first"))
+    share.ok_or_else(|| format!("you have {limit} sessions already, forwarded connections included: end some of them first"))
 }
 
 struct Session<'a> {

@@ -136,6 +136,10 @@ impl Scp {
     fn given(&mut self, chunk: &[u8]) -> Result<(), &'static str> {
         let mut left = chunk;
         while let Some((first, rest)) = left.split_first() {
+            // The other side would take it for what comes behind the answer, and this one could not.
+            if !matches!(self.awaited, Awaited::Other) {
+                return Err("more before the last line was acknowledged");
+            }
             match std::mem::replace(&mut self.giver, Giver::Line(Vec::new())) {
                 Giver::Line(mut line) => {
                     let end = left.iter().position(|byte| *byte == b'\n');
@@ -190,9 +194,6 @@ impl Scp {
         // Complaints are not acknowledged.
         if matches!(first, 1 | 2) {
             return Ok(());
-        }
-        if !matches!(self.awaited, Awaited::Other) {
-            return Err("a line before the last one was acknowledged");
         }
         self.awaited = match first {
             b'T' => Awaited::Other,
@@ -309,6 +310,16 @@ mod tests {
             ended.extend(scp.from_target(answer).unwrap());
         }
         ended
+    }
+
+    #[test]
+    fn what_comes_before_its_line_was_acknowledged_ends_the_transfer() {
+        for ahead in [&b"hello\0"[..], b"\x01", b"C0644 9 evil\n"] {
+            let mut scp = upload();
+            scp.from_target(b"\0").unwrap();
+            let line = [b"C0644 5 a\n", ahead].concat();
+            assert!(scp.from_client(&line).is_err(), "{ahead:?}");
+        }
     }
 
     #[test]

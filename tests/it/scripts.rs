@@ -139,3 +139,57 @@ fn a_long_script_runs_unasked_where_commands_may() {
     }
     assert_eq!(world.bastion.events("held").len(), 0);
 }
+
+#[test]
+fn a_program_that_eats_a_part_of_the_next_line_hides_no_command() {
+    let world = World::start();
+    let bob = world.person("bob");
+    let mark = world.sshd.home().join("mark");
+    let script = format!("head -c 6\necho 'touch {}; id #'\n", mark.display());
+    let mut piped = bob.spawn_ssh(&["-T", "db1"]);
+    piped.write(script.as_bytes());
+    wait_until_held(&mut piped);
+    // Line by line, with what was approved to run in between, it is no better.
+    let mut paced = bob.spawn_ssh(&["-T", "db1"]);
+    paced.write(b"uptime\n");
+    paced.wait_for_stdout("load");
+    paced.write(b"head -c 6\n");
+    wait_until_held(&mut paced);
+    assert!(!mark.exists());
+}
+
+#[test]
+fn code_behind_an_approved_script_is_never_read_as_commands_of_a_shell() {
+    let world = World::start();
+    let carol = world.person("carol");
+    let mark = world.sshd.home().join("mark");
+    let (mut running, id) = fed(&world, &["perl"], "$| = 1; print \"hello\\n\";\n__END__\n");
+    carol
+        .ssh(&["bastion", "approve", &id, "-m", "seen"])
+        .expect_success();
+    running.wait_for_stderr("approved by");
+    for line in [
+        format!("exit \"@{{[system q(touch {})]}}\"\n", mark.display()),
+        "# a comment\n".to_owned(),
+    ] {
+        running.write(line.as_bytes());
+    }
+    let held = |running: &Running| (running.stderr().matches("held h-").count() > 1).then_some(());
+    running.wait_until("another request", held);
+    assert!(!mark.exists());
+}
+
+#[test]
+fn what_comes_on_the_input_of_a_command_that_is_not_understood_is_held_with_it() {
+    let world = World::start();
+    let carol = world.person("carol");
+    let program = ["while read -r x; do eval \"$x\"; done"];
+    let (running, id) = fed(&world, &program, "echo from the input\n");
+    let queue = carol.ssh(&["bastion", "requests"]).expect_success().text();
+    assert!(queue.contains("from the input"), "{queue}");
+    carol
+        .ssh(&["bastion", "approve", &id, "-m", "seen"])
+        .expect_success();
+    let output = running.finish().expect_success();
+    assert_eq!(output.text(), "from the input\n");
+}

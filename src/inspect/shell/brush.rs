@@ -240,7 +240,9 @@ impl Walk {
             IoRedirect::File(descriptor, kind, target) => {
                 self.target(kind, target);
                 match kind {
-                    IoFileRedirectKind::Read | IoFileRedirectKind::DuplicateInput => (true, false),
+                    IoFileRedirectKind::Read => (true, false),
+                    // Another name for an input that is there already.
+                    IoFileRedirectKind::DuplicateInput => (false, false),
                     IoFileRedirectKind::Write
                     | IoFileRedirectKind::Append
                     | IoFileRedirectKind::Clobber => {

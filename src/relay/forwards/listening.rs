@@ -1,6 +1,7 @@
 //! What a target listens for on behalf of a client (`ssh -R`).
 //!
-//! Invariant: what comes to a client is named by what was cleared, never by what the target says of it.
+//! Invariant: what comes to a client is named by what was cleared, never by what the target says of it, and policy is
+//! asked again for each connection.
 
 use std::sync::Arc;
 
@@ -113,11 +114,12 @@ impl Shared {
         let Some(openings) = link.openings() else {
             return Err("the target's connections cannot be taken".to_owned());
         };
+        let asked = forward.clone();
         let forward = chosen_port(forward, chosen);
         let listener = Listener {
             shared: Arc::clone(self),
+            asked,
             forward: forward.clone(),
-            clearance: Arc::new(clearance),
             connection,
             relays: TaskTracker::new(),
         };
@@ -131,9 +133,10 @@ impl Shared {
 /// One forward that a target listens for.
 struct Listener {
     shared: Arc<Shared>,
-    /// What was cleared, with the port that the target chose.
+    /// What was asked for.
+    asked: Forward,
+    /// The same, with the port that the target chose.
     forward: Forward,
-    clearance: Arc<Clearance>,
     connection: ClientConnection,
     relays: TaskTracker,
 }
@@ -159,9 +162,13 @@ impl Listener {
     async fn take(&self, mut openings: Openings) {
         while let Some(opened) = openings.next().await {
             let accepting = openings.acceptor(&self.shared.visit.services.tasks);
-            let (shared, clearance) = (Arc::clone(&self.shared), Arc::clone(&self.clearance));
+            let (shared, asked) = (Arc::clone(&self.shared), self.asked.clone());
             let (connection, forward) = (self.connection.clone(), self.forward.clone());
             self.relays.spawn(async move {
+                let (clearance, _share) = match shared.cleared(&asked).await {
+                    Ok(cleared) => cleared,
+                    Err(reason) => return shared.say(&reason),
+                };
                 match open_for(&connection, &forward, &opened).await {
                     Ok(client) => {
                         let target = accepting.accept(opened).await;
