@@ -17,7 +17,7 @@ use super::{Admission, Opened, Reception, Round, When, Wish};
 use crate::domain::forward::{Direction, Endpoint, Forward};
 use crate::flow::Load;
 
-/// One connection's callbacks.
+/// One connection's callbacks. What takes long is boxed: a connection keeps room for its greatest callback for life.
 pub struct Callbacks<R> {
     reception: R,
     gauges: Gauges,
@@ -115,7 +115,9 @@ impl<R: Reception> server::Handler for Callbacks<R> {
         user: &str,
         key: server::VerifiedPublicKey<'_>,
     ) -> Result<Auth, Self::Error> {
-        Ok(answer(self.reception.key(user, key.public_key).await))
+        Ok(answer(
+            Box::pin(self.reception.key(user, key.public_key)).await,
+        ))
     }
 
     async fn auth_openssh_certificate(
@@ -123,7 +125,9 @@ impl<R: Reception> server::Handler for Callbacks<R> {
         user: &str,
         certificate: &Certificate,
     ) -> Result<Auth, Self::Error> {
-        Ok(answer(self.reception.certificate(user, certificate).await))
+        Ok(answer(
+            Box::pin(self.reception.certificate(user, certificate)).await,
+        ))
     }
 
     async fn auth_keyboard_interactive<'a>(
@@ -137,7 +141,7 @@ impl<R: Reception> server::Handler for Callbacks<R> {
             instructions,
             prompts: Cow::Borrowed(&[]),
         };
-        Ok(match self.reception.round().await {
+        Ok(match Box::pin(self.reception.round()).await {
             Round::Say(text) => say(Cow::Owned(text)),
             Round::Wait => say(Cow::Borrowed("")),
             Round::Accept => Auth::Accept,
@@ -206,7 +210,7 @@ impl<R: Reception> server::Handler for Callbacks<R> {
             return Ok(false);
         };
         let connection = self.connection(session);
-        let listening = self.reception.listen(forward, connection).await;
+        let listening = Box::pin(self.reception.listen(forward, connection)).await;
         if let (Some(chosen), 0) = (listening, *port) {
             *port = chosen;
         }
@@ -232,7 +236,8 @@ impl<R: Reception> server::Handler for Callbacks<R> {
             return Ok(false);
         };
         let connection = self.connection(session);
-        Ok(self.reception.listen(forward, connection).await.is_some())
+        let listening = Box::pin(self.reception.listen(forward, connection)).await;
+        Ok(listening.is_some())
     }
 
     async fn cancel_streamlocal_forward(

@@ -201,7 +201,7 @@ impl Running<'_, '_> {
                 return Err(InputEnd::Refused(reason));
             }
             gate = if let Some(hold) = gate.held().cloned() {
-                self.held(input, gate, hold).await?
+                Box::pin(self.held(input, gate, hold)).await?
             } else if gate.is_settling() {
                 self.settling(input, gate).await?
             } else if let Some(lines) = gate.gathered_lines() {
@@ -219,7 +219,7 @@ impl Running<'_, '_> {
         match item {
             Item::Data(data) => match self.side.transfer {
                 Some(transfer) => {
-                    self.transfer(transfer, data.bytes().clone()).await?;
+                    Box::pin(self.transfer(transfer, data.bytes().clone())).await?;
                     Ok(gate)
                 }
                 None => self.event(gate, Event::Typed(data.bytes().clone())).await,
@@ -251,16 +251,17 @@ impl Running<'_, '_> {
                     self.submit(clearance, key).await?;
                     None
                 }
-                Effect::ReadLine => Some(Event::Read(self.read_line(&gate).await)),
+                Effect::ReadLine => Some(Event::Read(Box::pin(self.read_line(&gate)).await)),
                 Effect::Decide => match gate.deciding().cloned() {
                     Some(command) => {
                         let reading = self.reading(&gate, &command)?;
-                        Some(self.decide(command, reading).await?)
+                        // Boxed, as what is decided now and then should take no room of an idle session.
+                        Some(Box::pin(self.decide(command, reading)).await?)
                     }
                     None => None,
                 },
                 Effect::Withdraw(hold) => {
-                    self.withdraw(&hold).await?;
+                    Box::pin(self.withdraw(&hold)).await?;
                     Some(Event::Denied)
                 }
                 Effect::Bell => {

@@ -56,7 +56,8 @@ pub async fn run(
         None => Ending::ClientGone,
         Some(start) => {
             let side = start.side();
-            match open(&visit, &destination, &start, ahead).await {
+            // Boxed, like all that a session does only once: it takes no room of an idle session.
+            match Box::pin(open(&visit, &destination, &start, ahead)).await {
                 Ok((session, target, opening, _share)) => {
                     let attached = opening.granted.attach(session);
                     let session = Session {
@@ -130,7 +131,7 @@ impl Session<'_> {
     async fn run(&self, input: Drain, start: Start, channel: TargetChannel) -> Ending {
         let services = &self.visit.services;
         let entry = services.registry.enter(self.attached.session());
-        let course = match self.begin(&start).await {
+        let course = match Box::pin(self.begin(&start)).await {
             Ok(course) => course,
             Err(reason) => {
                 let reason = format!("nothing runs: {reason}");
@@ -139,7 +140,7 @@ impl Session<'_> {
             }
         };
         let ending = self.relay(input, start, channel, &course, entry).await;
-        self.finish(&course, &ending).await;
+        Box::pin(self.finish(&course, &ending)).await;
         ending
     }
 
@@ -281,7 +282,7 @@ impl Session<'_> {
                 _ = recorder.failed() => {}
             }
         };
-        let agent = self.agent(&start, left).await;
+        let agent = Box::pin(self.agent(&start, left)).await;
         let agents = self.agents(
             agent.as_ref().map(|a| a.command().clone()),
             channel.openings(),
