@@ -5,9 +5,11 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Instant;
+
+use countersign::record::asciicast::EventKind;
 
 use crate::meter::{Meter, Watch};
 use crate::road::{Ciphers, Recording, Road, Way};
@@ -68,6 +70,14 @@ fn take_turns(
             }
             let took = started.elapsed().as_secs_f64();
             let used = watch.map(Watch::stop);
+            if direction == Direction::Down && way.recording() == Some(Recording::Everything) {
+                let recording = newest_recording(road, way);
+                if round == 0 {
+                    expect_recorded(&recording, data);
+                }
+                // Else it is the disk that is measured after a few rounds.
+                File::create(&recording).unwrap();
+            }
             if round == 0 {
                 continue;
             }
@@ -133,6 +143,23 @@ fn up(road: &Road, way: Way, ciphers: Ciphers, file: &Path) {
     let output = ssh.output().unwrap();
     assert!(output.status.success(), "{output:?}");
     assert_eq!(output.stdout, b"the same\n");
+}
+
+fn newest_recording(road: &Road, way: Way) -> PathBuf {
+    let recordings = road.ours(way).bastion.recordings();
+    recordings.into_iter().next_back().unwrap()
+}
+
+/// Checks that a recording holds exactly this output.
+fn expect_recorded(recording: &Path, data: &[u8]) {
+    let mut recording = countersign::record::Recording::open(recording).unwrap();
+    let mut left = data;
+    while let Some(event) = recording.next_event().unwrap() {
+        if let EventKind::Output(text) = event.kind {
+            left = left.strip_prefix(text.as_bytes()).expect("another content");
+        }
+    }
+    assert!(left.is_empty(), "{} bytes were not recorded", left.len());
 }
 
 /// Lines of text that do not repeat.

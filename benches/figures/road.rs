@@ -68,7 +68,8 @@ impl Way {
         }
     }
 
-    fn recording(self) -> Option<Recording> {
+    /// What of its output is recorded, where anything is.
+    pub(crate) fn recording(self) -> Option<Recording> {
         match self {
             Self::Direct | Self::Stock => None,
             Self::Hop(recording) | Self::Jump(recording) => Some(recording),
