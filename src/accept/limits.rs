@@ -1,5 +1,5 @@
 //! How many connections may be open: in all, before they are identified, and before that from one address; and how
-//! much of something one person may have.
+//! much of something one person may have. Of IPv6 a network of 64 bits is one address: one machine has all of it.
 //!
 //! A [`Place`] or a [`Share`] is held as long as what it was taken for, and gives its seat back by itself. As the
 //! seats for the unidentified fill up, more and more new connections are dropped at random, as `sshd` does with
@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::config::ConnectionLimits;
@@ -70,7 +70,7 @@ pub fn drops(limits: ConnectionLimits, unidentified: usize, lot: Lot) -> bool {
 struct Counts {
     connections: usize,
     unidentified: usize,
-    by_address: HashMap<IpAddr, usize>,
+    by_address: HashMap<Neighbourhood, usize>,
 }
 
 /// Counts connections against the limits.
@@ -107,11 +107,28 @@ impl Seats {
     }
 }
 
+/// The addresses that count as one: an IPv4 address, or the network of 64 bits of an IPv6 address, within which a
+/// machine chooses addresses as it likes (RFC 4291 section 2.5.1, RFC 8981).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Neighbourhood(IpAddr);
+
+impl Neighbourhood {
+    fn of(address: IpAddr) -> Self {
+        Self(match address.to_canonical() {
+            IpAddr::V4(address) => address.into(),
+            IpAddr::V6(address) => {
+                let network = address.to_bits() & (u128::MAX << 64);
+                Ipv6Addr::from_bits(network).into()
+            }
+        })
+    }
+}
+
 /// What is known of an open connection, and so how it counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Unknown,
-    From(IpAddr),
+    From(Neighbourhood),
     Identified,
 }
 
@@ -133,6 +150,7 @@ impl Place {
             Stage::From(_) | Stage::Identified => return Ok(()),
             Stage::Unknown => {}
         }
+        let source = Neighbourhood::of(source);
         let here = counts.by_address.get(&source).copied().unwrap_or(0);
         if here >= limits.unidentified_per_address {
             return Err(Full::Address);

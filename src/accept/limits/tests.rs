@@ -14,8 +14,12 @@ fn address(last: u8) -> IpAddr {
 }
 
 fn taken(seats: &Seats, last: u8) -> Result<Place, Full> {
+    taken_from(seats, address(last))
+}
+
+fn taken_from(seats: &Seats, source: IpAddr) -> Result<Place, Full> {
     let mut place = seats.take(LIMITS, UNLUCKY)?;
-    place.comes_from(address(last), LIMITS)?;
+    place.comes_from(source, LIMITS)?;
     Ok(place)
 }
 
@@ -29,6 +33,27 @@ fn one_address_cannot_take_every_place() {
     assert_eq!(taken(&seats, 3).unwrap_err(), Full::Unidentified);
     drop(second);
     assert!(taken(&seats, 1).is_ok());
+}
+
+#[test]
+fn whoever_has_a_network_of_ipv6_has_one_address() {
+    let seats = Seats::default();
+    let from = |address: &str| taken_from(&seats, address.parse().unwrap());
+    let _first = from("2001:db8:0:1::1").unwrap();
+    let second = from("2001:db8:0:1:ffff::2").unwrap();
+    assert_eq!(from("2001:db8:0:1::3").unwrap_err(), Full::Address);
+    let next = from("2001:db8:0:2::1").unwrap();
+    drop((second, next));
+    let _again = from("2001:db8:0:1::3").unwrap();
+}
+
+#[test]
+fn an_ipv4_address_is_the_same_on_a_socket_of_ipv6() {
+    let seats = Seats::default();
+    let from = |address: &str| taken_from(&seats, address.parse().unwrap());
+    let _places = [from("10.0.0.1").unwrap(), from("::ffff:10.0.0.1").unwrap()];
+    assert_eq!(from("10.0.0.1").unwrap_err(), Full::Address);
+    assert!(from("::ffff:10.0.0.2").is_ok());
 }
 
 #[test]
