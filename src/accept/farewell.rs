@@ -90,7 +90,7 @@ mod tests {
         }
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_client_that_neither_reads_nor_leaves_is_not_waited_for() {
         let (socket, _client) = tokio::io::duplex(8);
         let telling = within(Duration::from_millis(5), socket, "enough");

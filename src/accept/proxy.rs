@@ -185,7 +185,7 @@ mod tests {
         assert!(matches!(source, Err(ProxyError::Closed(_))), "{source:?}");
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_proxy_that_says_nothing_is_not_waited_for() {
         let (mut socket, _proxy) = tokio::io::duplex(64);
         let read = within(Duration::from_millis(5), &mut socket).await;

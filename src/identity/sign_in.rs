@@ -97,7 +97,7 @@ impl SignIn {
 mod tests {
     use super::*;
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_terminal_that_leaves_stops_the_polling() {
         let (polling, mut stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(async move {

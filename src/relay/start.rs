@@ -206,7 +206,7 @@ mod tests {
     use super::*;
     use crate::flow::{Gauge, queue};
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_channel_that_starts_nothing_is_not_waited_for() {
         let (_filler, mut input) = queue(Gauge::new(Arc::default()));
         let start = Start::read_within(Duration::from_millis(5), &mut input).await;
