@@ -272,9 +272,12 @@ impl Node {
             tracing::error!(%error, "the node's stop could not be audited");
         }
         let store = services.store.clone();
+        // What a task that was not waited for opened on a lane must not lose its reactor before store and audit are done.
+        let lanes = Arc::clone(&services.lanes);
         drop(services);
         let _ = tokio::time::timeout(CLOSING, self.audit_writer).await;
         store.close().await;
+        drop(lanes);
     }
 }
 

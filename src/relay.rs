@@ -97,7 +97,7 @@ pub struct Services {
     /// Holds that wait.
     pub approvals: Approvals,
     /// Where connections run.
-    pub lanes: lanes::Lanes,
+    pub lanes: Arc<lanes::Lanes>,
     /// Connections that are open.
     pub seats: Seats,
     /// Connections that each person speaks inside channels of others.
@@ -146,7 +146,7 @@ impl Services {
             policy: parts.policy,
             identity: parts.identity,
             approvals,
-            lanes: parts.lanes,
+            lanes: Arc::new(parts.lanes),
             seats: Seats::default(),
             jumps: Shares::default(),
             sessions: Shares::default(),

@@ -30,7 +30,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::any::{Any, AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection, Transaction};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tokio_util::context::TokioContext;
 
 pub use crate::store::audit::{AuditEntry, AuditRange, CHAINS};
 pub use crate::store::changes::{HOLD_POLL, HoldChanges, Woken};
@@ -63,6 +65,8 @@ pub struct Store {
     writes: AnyPool,
     database: Database,
     url: StoreUrl,
+    /// Its reactor and timers serve every connection.
+    runtime: Handle,
     /// Ticks at every change of a hold through this process.
     changed: Arc<watch::Sender<()>>,
 }
@@ -131,8 +135,20 @@ impl Store {
             writes,
             database,
             url: url.clone(),
+            runtime: Handle::current(),
             changed: Arc::new(watch::Sender::new(())),
         })
+    }
+
+    /// Runs one operation within [`QUERY_TIMEOUT`]. Whoever asks, its connections belong to the runtime that opened the
+    /// store: they neither wait for a busy lane nor end with it.
+    async fn timed<T>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        // The time-out begins inside, so that its timer is of that runtime as well.
+        let work = async { within(QUERY_TIMEOUT, work).await };
+        TokioContext::new(work, self.runtime.clone()).await
     }
 
     async fn begin(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
@@ -177,11 +193,6 @@ impl Database {
         };
         pool.connect_lazy_with(options.clone())
     }
-}
-
-/// Runs one operation within [`QUERY_TIMEOUT`].
-async fn timed<T>(work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    within(QUERY_TIMEOUT, work).await
 }
 
 async fn within<T>(

@@ -3,7 +3,8 @@
 //! The tasks of a connection hand every packet from one to the next. Between threads each of these steps wakes a
 //! thread that sleeps, which costs more than all the work on a keystroke; within one they cost next to nothing. So a
 //! connection, the connections inside it and those that it opens to targets stay on one lane. A new one goes to the
-//! lane that has the fewest. What a connection asks of the node (store, audit, approvals) is answered elsewhere.
+//! lane that has the fewest. What a connection asks of the node is answered elsewhere: audit and approvals by tasks of
+//! their own, the store by sockets of the node's runtime, whichever lane asks. A node ends its lanes last.
 
 use std::io;
 use std::sync::Arc;

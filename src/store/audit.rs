@@ -6,9 +6,7 @@ use sqlx::any::AnyRow;
 
 use crate::domain::audit::{AuditRecord, RecordHash};
 use crate::domain::name::NodeName;
-use crate::store::{
-    Store, StoreError, from_column, listed, timed, timestamp, to_column, unreadable,
-};
+use crate::store::{Store, StoreError, from_column, listed, timestamp, to_column, unreadable};
 
 /// Most chains that a database may hold.
 pub const CHAINS: u32 = 10_000;
@@ -46,7 +44,7 @@ impl Store {
         node: &NodeName,
         entries: &[AuditEntry],
     ) -> Result<Vec<AuditRecord>, StoreError> {
-        timed(async {
+        self.timed(async {
             let mut attempt = 1;
             loop {
                 match self.append_once(node, entries).await {
@@ -110,18 +108,19 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<AuditRecord>, StoreError> {
         let after = to_column(after_seq)?;
-        let rows = timed(async {
-            Ok(sqlx::query(
-                "SELECT seq, appended, event, previous, hash FROM audit \
+        let rows = self
+            .timed(async {
+                Ok(sqlx::query(
+                    "SELECT seq, appended, event, previous, hash FROM audit \
                  WHERE node = $1 AND seq > $2 ORDER BY seq LIMIT $3",
-            )
-            .bind(node.as_str())
-            .bind(after)
-            .bind(listed(limit))
-            .fetch_all(&self.reads)
-            .await?)
-        })
-        .await?;
+                )
+                .bind(node.as_str())
+                .bind(after)
+                .bind(listed(limit))
+                .fetch_all(&self.reads)
+                .await?)
+            })
+            .await?;
         rows.iter().map(|row| record(node, row)).collect()
     }
 
@@ -130,15 +129,16 @@ impl Store {
     /// # Errors
     /// When there are more than [`CHAINS`], or those of the database.
     pub async fn audit_nodes(&self) -> Result<Vec<NodeName>, StoreError> {
-        let names: Vec<String> = timed(async {
-            Ok(
-                sqlx::query_scalar("SELECT DISTINCT node FROM audit ORDER BY node LIMIT $1")
-                    .bind(i64::from(CHAINS) + 1)
-                    .fetch_all(&self.reads)
-                    .await?,
-            )
-        })
-        .await?;
+        let names: Vec<String> = self
+            .timed(async {
+                Ok(
+                    sqlx::query_scalar("SELECT DISTINCT node FROM audit ORDER BY node LIMIT $1")
+                        .bind(i64::from(CHAINS) + 1)
+                        .fetch_all(&self.reads)
+                        .await?,
+                )
+            })
+            .await?;
         // A list that was cut would leave chains unverified in silence.
         if names.len() > CHAINS as usize {
             return Err(unreadable(
@@ -163,18 +163,19 @@ impl Store {
         since: Timestamp,
         until: Timestamp,
     ) -> Result<Option<AuditRange>, StoreError> {
-        let row = timed(async {
-            Ok(sqlx::query(
-                "SELECT (SELECT MIN(seq) FROM audit WHERE node = $1 AND appended >= $2), \
+        let row = self
+            .timed(async {
+                Ok(sqlx::query(
+                    "SELECT (SELECT MIN(seq) FROM audit WHERE node = $1 AND appended >= $2), \
                  (SELECT MAX(seq) FROM audit WHERE node = $1 AND appended < $3)",
-            )
-            .bind(node.as_str())
-            .bind(since.as_millisecond())
-            .bind(until.as_millisecond())
-            .fetch_one(&self.reads)
-            .await?)
-        })
-        .await?;
+                )
+                .bind(node.as_str())
+                .bind(since.as_millisecond())
+                .bind(until.as_millisecond())
+                .fetch_one(&self.reads)
+                .await?)
+            })
+            .await?;
         let ends: (Option<i64>, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
         match ends {
             (Some(first), Some(last)) if first <= last => Ok(Some(AuditRange {

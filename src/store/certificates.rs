@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use sqlx::Row;
 
 use crate::domain::principal::{KeyFingerprint, Principal, Subject};
-use crate::store::{Store, StoreError, from_column, from_json, timed, to_column, to_json};
+use crate::store::{Store, StoreError, from_column, from_json, to_column, to_json};
 
 impl Store {
     /// A serial number that no certificate had before, on any node; each is greater than those given out before it.
@@ -12,15 +12,16 @@ impl Store {
     /// # Errors
     /// Those of the database.
     pub async fn next_serial(&self) -> Result<u64, StoreError> {
-        let given: Vec<i64> = timed(async {
-            // All rows are fetched, though there is one: the first would come before the commit.
-            Ok(sqlx::query_scalar(
+        let given: Vec<i64> = self
+            .timed(async {
+                // All rows are fetched, though there is one: the first would come before the commit.
+                Ok(sqlx::query_scalar(
                 "UPDATE certificate_serial SET latest = latest + 1 WHERE slot = 1 RETURNING latest",
             )
             .fetch_all(&self.writes)
             .await?)
-        })
-        .await?;
+            })
+            .await?;
         match given.first() {
             Some(serial) => from_column("the certificate serial", *serial),
             None => Err(StoreError::Unreadable {
@@ -43,7 +44,7 @@ impl Store {
         until: Timestamp,
     ) -> Result<(), StoreError> {
         let (serial, whole) = (to_column(serial)?, to_json(principal)?);
-        timed(async {
+        self.timed(async {
             sqlx::query(
                 "INSERT INTO certificates (serial, key_id, fingerprint, issuer, subject, until, principal) \
                  VALUES ($1, $2, $3, $4, $5, $6, $7)",
@@ -73,17 +74,19 @@ impl Store {
         let Ok(serial) = i64::try_from(serial) else {
             return Ok(None);
         };
-        let found: Option<(String, String)> = timed(async {
-            let row =
-                sqlx::query("SELECT principal, fingerprint FROM certificates WHERE serial = $1")
-                    .bind(serial)
-                    .fetch_optional(&self.reads)
-                    .await?;
-            Ok(row
-                .map(|row| Ok::<_, sqlx::Error>((row.try_get(0)?, row.try_get(1)?)))
-                .transpose()?)
-        })
-        .await?;
+        let found: Option<(String, String)> = self
+            .timed(async {
+                let row = sqlx::query(
+                    "SELECT principal, fingerprint FROM certificates WHERE serial = $1",
+                )
+                .bind(serial)
+                .fetch_optional(&self.reads)
+                .await?;
+                Ok(row
+                    .map(|row| Ok::<_, sqlx::Error>((row.try_get(0)?, row.try_get(1)?)))
+                    .transpose()?)
+            })
+            .await?;
         found
             .map(|(principal, key)| {
                 let principal = from_json("a certificate's principal", &principal)?;
@@ -103,7 +106,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let (serial, why) = (to_column(serial)?, to_json(&why)?);
-        timed(async {
+        self.timed(async {
             sqlx::query(
                 "INSERT INTO revocations (serial, revoked, why) VALUES ($1, $2, $3) \
                  ON CONFLICT (serial) DO NOTHING",
@@ -129,7 +132,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<u64, StoreError> {
         let why = to_json(&why)?;
-        timed(async {
+        self.timed(async {
             let revoked = sqlx::query(
                 "INSERT INTO revocations (serial, revoked, why) \
                  SELECT serial, $1, $2 FROM certificates WHERE issuer = $3 AND subject = $4 AND until > $1 \
@@ -154,15 +157,16 @@ impl Store {
         let Ok(serial) = i64::try_from(serial) else {
             return Ok(false);
         };
-        let found: i64 = timed(async {
-            Ok(
-                sqlx::query_scalar("SELECT COUNT(*) FROM revocations WHERE serial = $1")
-                    .bind(serial)
-                    .fetch_one(&self.reads)
-                    .await?,
-            )
-        })
-        .await?;
+        let found: i64 = self
+            .timed(async {
+                Ok(
+                    sqlx::query_scalar("SELECT COUNT(*) FROM revocations WHERE serial = $1")
+                        .bind(serial)
+                        .fetch_one(&self.reads)
+                        .await?,
+                )
+            })
+            .await?;
         Ok(found > 0)
     }
 }

@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::PgListener;
 use tokio::sync::watch;
 
-use crate::store::{Database, Store, StoreError, StoreUrl, timed};
+use crate::store::{Database, Store, StoreError, StoreUrl};
 
 /// Longest time until a change is looked for without a wake-up.
 pub const HOLD_POLL: Duration = Duration::from_secs(2);
@@ -54,7 +54,7 @@ impl Store {
             StoreUrl::Sqlite(_) => Elsewhere::Nothing,
             StoreUrl::Postgres(url) => Elsewhere::Postgres {
                 url: url.clone(),
-                listener: Some(timed(listen(url)).await?),
+                listener: Some(self.timed(listen(url)).await?),
             },
         };
         Ok(HoldChanges { here, elsewhere })
@@ -66,7 +66,7 @@ impl Store {
         match self.database {
             Database::Sqlite => {}
             Database::Postgres => {
-                let told = timed(async {
+                let told = self.timed(async {
                     sqlx::query("SELECT pg_notify($1, '')")
                         .bind(CHANNEL)
                         .execute(&self.writes)

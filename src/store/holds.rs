@@ -7,7 +7,7 @@ use sqlx::Row;
 use crate::domain::hold::{Hold, Resolved};
 use crate::domain::id::HoldId;
 use crate::domain::name::NodeName;
-use crate::store::{LISTED, Store, StoreError, from_json, listed, timed, to_json, unreadable};
+use crate::store::{LISTED, Store, StoreError, from_json, listed, to_json, unreadable};
 
 /// Why a hold was taken back whose node stopped.
 const INTERRUPTED: &str = "the bastion that the requester was connected to stopped";
@@ -62,7 +62,7 @@ impl Store {
     pub async fn hold_opened(&self, node: &NodeName, hold: &Hold) -> Result<(), StoreError> {
         let id = &hold.request().hold;
         let state = to_json(&HoldState::Waiting(Box::new(hold.clone())))?;
-        let kept = timed(async {
+        let kept = self.timed(async {
             sqlx::query(
                 "INSERT INTO holds (id, node, digest, version, created, state) VALUES ($1, $2, $3, 1, $4, $5)",
             )
@@ -91,15 +91,16 @@ impl Store {
     /// # Errors
     /// Those of the database.
     pub async fn hold(&self, id: &HoldId) -> Result<Option<StoredHold>, StoreError> {
-        let row = timed(async {
-            Ok(
-                sqlx::query("SELECT state, version, node FROM holds WHERE id = $1")
-                    .bind(id.to_string())
-                    .fetch_optional(&self.reads)
-                    .await?,
-            )
-        })
-        .await?;
+        let row = self
+            .timed(async {
+                Ok(
+                    sqlx::query("SELECT state, version, node FROM holds WHERE id = $1")
+                        .bind(id.to_string())
+                        .fetch_optional(&self.reads)
+                        .await?,
+                )
+            })
+            .await?;
         let Some(row) = row else { return Ok(None) };
         let node: String = row.try_get(2)?;
         Ok(Some(StoredHold {
@@ -123,21 +124,22 @@ impl Store {
         next: &HoldState,
     ) -> Result<Version, StoreError> {
         let state = to_json(next)?;
-        let changed = timed(async {
-            let done = sqlx::query(
-                "UPDATE holds SET version = version + 1, state = $1, ended = $2 \
+        let changed = self
+            .timed(async {
+                let done = sqlx::query(
+                    "UPDATE holds SET version = version + 1, state = $1, ended = $2 \
                  WHERE id = $3 AND version = $4 AND digest = $5 AND ended IS NULL",
-            )
-            .bind(state)
-            .bind(next.ended().map(|at| at.as_millisecond()))
-            .bind(id.to_string())
-            .bind(expected.0)
-            .bind(next.hold().digest().to_string())
-            .execute(&self.writes)
+                )
+                .bind(state)
+                .bind(next.ended().map(|at| at.as_millisecond()))
+                .bind(id.to_string())
+                .bind(expected.0)
+                .bind(next.hold().digest().to_string())
+                .execute(&self.writes)
+                .await?;
+                Ok(done.rows_affected())
+            })
             .await?;
-            Ok(done.rows_affected())
-        })
-        .await?;
         match changed {
             0 => Err(StoreError::Conflict(id.clone())),
             _ => {
@@ -152,15 +154,16 @@ impl Store {
     /// # Errors
     /// Those of the database.
     pub async fn waiting(&self) -> Result<Vec<Hold>, StoreError> {
-        let found: Vec<String> = timed(async {
-            Ok(sqlx::query_scalar(
-                "SELECT state FROM holds WHERE ended IS NULL ORDER BY created, id LIMIT $1",
-            )
-            .bind(listed(LISTED))
-            .fetch_all(&self.reads)
-            .await?)
-        })
-        .await?;
+        let found: Vec<String> = self
+            .timed(async {
+                Ok(sqlx::query_scalar(
+                    "SELECT state FROM holds WHERE ended IS NULL ORDER BY created, id LIMIT $1",
+                )
+                .bind(listed(LISTED))
+                .fetch_all(&self.reads)
+                .await?)
+            })
+            .await?;
         found
             .iter()
             .map(|text| match from_json("a request", text)? {
@@ -175,15 +178,16 @@ impl Store {
     /// # Errors
     /// Those of the database.
     pub async fn resolved(&self, limit: u32) -> Result<Vec<Resolved>, StoreError> {
-        let found: Vec<String> = timed(async {
-            Ok(sqlx::query_scalar(
+        let found: Vec<String> = self
+            .timed(async {
+                Ok(sqlx::query_scalar(
                 "SELECT state FROM holds WHERE ended IS NOT NULL ORDER BY ended DESC, id LIMIT $1",
             )
             .bind(listed(limit))
             .fetch_all(&self.reads)
             .await?)
-        })
-        .await?;
+            })
+            .await?;
         found
             .iter()
             .map(|text| match from_json("a request", text)? {
@@ -203,15 +207,16 @@ impl Store {
         node: &NodeName,
         now: Timestamp,
     ) -> Result<Vec<Resolved>, StoreError> {
-        let ids: Vec<String> = timed(async {
-            Ok(
-                sqlx::query_scalar("SELECT id FROM holds WHERE node = $1 AND ended IS NULL")
-                    .bind(node.as_str())
-                    .fetch_all(&self.writes)
-                    .await?,
-            )
-        })
-        .await?;
+        let ids: Vec<String> = self
+            .timed(async {
+                Ok(
+                    sqlx::query_scalar("SELECT id FROM holds WHERE node = $1 AND ended IS NULL")
+                        .bind(node.as_str())
+                        .fetch_all(&self.writes)
+                        .await?,
+                )
+            })
+            .await?;
         let mut withdrawn = Vec::new();
         for id in ids {
             let id = id

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::principal::{KeyFingerprint, Principal, Subject};
-use crate::store::{Store, StoreError, from_json, listed, timed, to_json};
+use crate::store::{Store, StoreError, from_json, listed, to_json};
 
 /// A key that somebody proved when they signed in, and until when it speaks for them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,7 +29,7 @@ impl Store {
     /// Those of the database.
     pub async fn bind_login(&self, login: &Login) -> Result<(), StoreError> {
         let text = to_json(login)?;
-        timed(async {
+        self.timed(async {
             let mut transaction = self.begin().await?;
             sqlx::query("DELETE FROM logins WHERE until <= $1")
                 .bind(login.since.as_millisecond())
@@ -64,8 +64,8 @@ impl Store {
         key: &KeyFingerprint,
         now: Timestamp,
     ) -> Result<Option<Login>, StoreError> {
-        let found: Option<String> =
-            timed(async {
+        let found: Option<String> = self
+            .timed(async {
                 Ok(sqlx::query_scalar(
                     "SELECT login FROM logins WHERE fingerprint = $1 AND until > $2",
                 )
@@ -83,7 +83,7 @@ impl Store {
     /// # Errors
     /// Those of the database.
     pub async fn end_logins(&self, person: &Subject, now: Timestamp) -> Result<u64, StoreError> {
-        timed(async {
+        self.timed(async {
             let ended =
                 sqlx::query("DELETE FROM logins WHERE issuer = $1 AND subject = $2 AND until > $3")
                     .bind(&person.issuer)
@@ -101,7 +101,7 @@ impl Store {
     /// # Errors
     /// Those of the database.
     pub async fn logins(&self, now: Timestamp, limit: u32) -> Result<Vec<Login>, StoreError> {
-        let found: Vec<String> = timed(async {
+        let found: Vec<String> = self.timed(async {
             Ok(sqlx::query_scalar(
                 "SELECT login FROM logins WHERE until > $1 ORDER BY since DESC, fingerprint LIMIT $2",
             )

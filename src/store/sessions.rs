@@ -8,7 +8,7 @@ use crate::domain::id::SessionId;
 use crate::domain::name::NodeName;
 use crate::domain::principal::Subject;
 use crate::domain::recording::{SessionEnd, SessionSummary};
-use crate::store::{Store, StoreError, from_json, listed, timed, to_json};
+use crate::store::{Store, StoreError, from_json, listed, to_json};
 
 /// How a session ended whose node stopped before it could say so.
 const INTERRUPTED: &str = "interrupted: the bastion stopped";
@@ -44,7 +44,7 @@ impl Store {
         session: &SessionSummary,
     ) -> Result<(), StoreError> {
         let summary = to_json(session)?;
-        timed(async {
+        self.timed(async {
             sqlx::query(
                 "INSERT INTO sessions (id, node, issuer, subject, started, summary) VALUES ($1, $2, $3, $4, $5, $6)",
             )
@@ -71,8 +71,9 @@ impl Store {
         end: &SessionEnd,
     ) -> Result<(), StoreError> {
         let text = to_json(end)?;
-        let changed = timed(async {
-            let done = sqlx::query(
+        let changed = self
+            .timed(async {
+                let done = sqlx::query(
                 "UPDATE sessions SET ended = $1, session_end = $2 WHERE id = $3 AND ended IS NULL",
             )
             .bind(end.at.as_millisecond())
@@ -80,9 +81,9 @@ impl Store {
             .bind(session.to_string())
             .execute(&self.writes)
             .await?;
-            Ok(done.rows_affected())
-        })
-        .await?;
+                Ok(done.rows_affected())
+            })
+            .await?;
         match changed {
             0 => Err(StoreError::NotRunning(*session)),
             _ => Ok(()),
@@ -94,15 +95,16 @@ impl Store {
     /// # Errors
     /// Those of the database.
     pub async fn session(&self, id: &SessionId) -> Result<Option<SessionSummary>, StoreError> {
-        let row = timed(async {
-            Ok(
-                sqlx::query("SELECT summary, session_end FROM sessions WHERE id = $1")
-                    .bind(id.to_string())
-                    .fetch_optional(&self.reads)
-                    .await?,
-            )
-        })
-        .await?;
+        let row = self
+            .timed(async {
+                Ok(
+                    sqlx::query("SELECT summary, session_end FROM sessions WHERE id = $1")
+                        .bind(id.to_string())
+                        .fetch_optional(&self.reads)
+                        .await?,
+                )
+            })
+            .await?;
         row.as_ref().map(summary).transpose()
     }
 
@@ -120,21 +122,22 @@ impl Store {
             Some(person) => (person.issuer.as_str(), person.subject.as_str()),
             None => ("", ""),
         };
-        let rows = timed(async {
-            Ok(sqlx::query(
-                "SELECT summary, session_end FROM sessions \
+        let rows = self
+            .timed(async {
+                Ok(sqlx::query(
+                    "SELECT summary, session_end FROM sessions \
                  WHERE ($1 = 1 OR ended IS NULL) AND ($2 = 1 OR (issuer = $3 AND subject = $4)) \
                  ORDER BY started DESC, id DESC LIMIT $5",
-            )
-            .bind(every)
-            .bind(anybody)
-            .bind(issuer)
-            .bind(subject)
-            .bind(listed(filter.limit))
-            .fetch_all(&self.reads)
-            .await?)
-        })
-        .await?;
+                )
+                .bind(every)
+                .bind(anybody)
+                .bind(issuer)
+                .bind(subject)
+                .bind(listed(filter.limit))
+                .fetch_all(&self.reads)
+                .await?)
+            })
+            .await?;
         rows.iter().map(summary).collect()
     }
 
@@ -152,7 +155,7 @@ impl Store {
             at: now,
             how: INTERRUPTED.to_owned(),
         })?;
-        let rows = timed(async {
+        let rows = self.timed(async {
             Ok(sqlx::query(
                 "UPDATE sessions SET ended = $1, session_end = $2 WHERE node = $3 AND ended IS NULL \
                  RETURNING summary, session_end",

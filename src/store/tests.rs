@@ -12,7 +12,7 @@ use crate::domain::id::HoldId;
 use crate::store::tests::fixtures::{answered, at, hold, node, stopped};
 use crate::store::tests::postgres_server::PostgresServer;
 use crate::store::tests::story::story;
-use crate::store::{HoldState, Store, StoreError, StoreUrl, Woken};
+use crate::store::{CONNECTIONS, HoldState, QUERY_TIMEOUT, Store, StoreError, StoreUrl, Woken};
 
 fn sqlite(folder: &tempfile::TempDir) -> StoreUrl {
     StoreUrl::Sqlite(folder.path().join("countersign.db"))
@@ -44,6 +44,7 @@ async fn the_store_story_on_postgres() {
     on(&url).await;
 
     a_change_on_one_node_wakes_another(&server, &url).await;
+    a_connection_outlives_the_runtime_that_needed_it_first(&url).await;
     server.sql("bastion", "UPDATE countersign_schema SET version = 99");
     assert!(matches!(
         Store::open(&url).await,
@@ -72,6 +73,34 @@ async fn the_store_story_on_postgres() {
     drop(server);
     let gone = Store::open(&url).await;
     assert!(matches!(gone, Err(StoreError::Unreachable(_))), "{gone:?}");
+}
+
+async fn a_connection_outlives_the_runtime_that_needed_it_first(url: &StoreUrl) {
+    let store = Store::open(url).await.unwrap();
+    let lane = {
+        let store = store.clone();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(asked_at_once(&store));
+        })
+    };
+    tokio::task::spawn_blocking(|| lane.join().unwrap())
+        .await
+        .unwrap();
+    asked_at_once(&store).await;
+    let closing = store.close();
+    tokio::time::timeout(QUERY_TIMEOUT, closing).await.unwrap();
+}
+
+/// Needs every connection of the store.
+async fn asked_at_once(store: &Store) {
+    let asked = (0..CONNECTIONS).map(|_| store.waiting());
+    for answer in futures::future::join_all(asked).await {
+        answer.unwrap();
+    }
 }
 
 async fn a_change_on_one_node_wakes_another(server: &PostgresServer, url: &StoreUrl) {

@@ -42,6 +42,38 @@ fn a_command_is_held_approved_recorded_and_audited_on_postgresql() {
 }
 
 #[test]
+fn a_node_whose_lanes_used_the_database_stops_cleanly() {
+    let server = server::PostgresServer::start();
+    let store = Some(server.database("countersign"));
+    let mut world = World::with(Options {
+        store,
+        ..Options::default()
+    });
+    let alice = world.person("alice");
+    let mut sessions: Vec<_> = (0..6)
+        .map(|_| alice.spawn_ssh(&["web1", "echo up; cat"]))
+        .collect();
+    for session in &mut sessions {
+        session.wait_for_stdout("up");
+    }
+    let log = world.bastion.stop().expect_success().stderr;
+    for session in sessions {
+        session.finish().expect_failure();
+    }
+    for trouble in [
+        "could not be audited",
+        "runtime",
+        "panicked",
+        "did not answer",
+    ] {
+        assert!(!log.contains(trouble), "{log}");
+    }
+    assert_eq!(world.bastion.events("session_ended").len(), 6);
+    assert_eq!(world.bastion.events("node_stopped").len(), 1);
+    world.bastion.command(&["audit", "verify"]).expect_success();
+}
+
+#[test]
 fn nothing_more_runs_when_the_audit_cannot_be_written() {
     let server = server::PostgresServer::start();
     let store = Some(server.database("countersign"));
