@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::domain::forward::Forward;
+
 /// A checkpoint inside the SSH session: federated logins, held commands, recordings that prove what happened.
 #[derive(Debug, Parser)]
 #[command(version, about, propagate_version = true)]
@@ -69,7 +71,7 @@ pub enum Policy {
         /// The cases, such as config/policy/tests.toml
         cases: PathBuf,
     },
-    /// Say what policy decides about a command, and why
+    /// Say what policy decides about a command, a transfer or a forward, and why
     Explain(Explain),
 }
 
@@ -93,8 +95,12 @@ pub struct Explain {
     /// One JSON value instead of text
     #[arg(long)]
     pub json: bool,
-    /// The command, as the client would send it
-    pub command: String,
+    /// Ask about a forward instead of a command, such as 'local HOST:PORT' or 'remote socket PATH'
+    #[arg(long)]
+    pub forward: Option<Forward>,
+    /// The command, as the client would send it; of a transfer, what its client runs, such as 'scp -f PATH'
+    #[arg(required_unless_present = "forward", conflicts_with = "forward")]
+    pub command: Option<String>,
 }
 
 /// `countersign replay`.

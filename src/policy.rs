@@ -37,6 +37,8 @@ mod explain;
 
 mod keeper;
 
+mod needs;
+
 pub mod test;
 
 pub use annotation::{
@@ -47,6 +49,7 @@ pub use error::{MOST_PROBLEMS, PolicyError, Problem};
 pub use explain::{Asked, Explanation, Form, Match};
 pub use keeper::{PolicyKeeper, Reloaded};
 pub use load::{FILE_BYTES, MOST_FILES, MOST_POLICIES};
+pub use needs::{actions, strictest};
 
 use annotation::Terms;
 use asking::Asking;

@@ -1,20 +1,24 @@
 //! `countersign policy check|test|explain`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::print;
 use crate::cli::{Explain, Policy};
-use crate::domain::action::Action;
+use crate::domain::command::{Layer, Reading};
+use crate::domain::forward::Forward;
 use crate::domain::principal::{Principal, PrincipalKind, Subject};
 use crate::domain::target::{EnforcementLayer, TargetInfo};
 use crate::domain::verdict::{Circumstances, Question, Resource};
 use crate::inspect;
-use crate::policy::{PolicySet, test};
+use crate::policy::{Explanation, PolicySet, actions, strictest, test};
+use crate::transfer::placed;
 
 /// Checks, tests or explains policies.
 ///
@@ -54,38 +58,108 @@ pub fn run(command: Policy) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn explain(asked: &Explain) -> anyhow::Result<ExitCode> {
-    let set = PolicySet::load(&asked.folder)?;
-    let reading = inspect::exec(asked.command.as_bytes());
-    let action = if reading.elevation.is_empty() {
-        Action::Exec
+/// What is asked about, read as a session without a terminal reads it.
+struct Asked {
+    layer: Layer,
+    bytes: Vec<u8>,
+    reading: Reading,
+    forward: Option<Forward>,
+}
+
+impl Asked {
+    fn of(explain: &Explain) -> Self {
+        match &explain.forward {
+            Some(forward) => Self {
+                layer: Layer::Forward,
+                bytes: forward.to_string().into_bytes(),
+                reading: Reading::default(),
+                forward: Some(forward.clone()),
+            },
+            None => {
+                let bytes = explain.command.clone().unwrap_or_default().into_bytes();
+                Self {
+                    layer: Layer::Exec,
+                    reading: placed(inspect::piped(&bytes)),
+                    bytes,
+                    forward: None,
+                }
+            }
+        }
+    }
+}
+
+/// What is decided of everything that was asked, and each question's own answer.
+#[derive(Serialize)]
+struct Explained {
+    /// The strictest: `allow`, `hold` or `deny`.
+    decision: &'static str,
+    /// The action that made it so.
+    action: &'static str,
+    /// What was understood.
+    inspection: String,
+    answers: Vec<Explanation>,
+}
+
+fn explain(explain: &Explain) -> anyhow::Result<ExitCode> {
+    let set = PolicySet::load(&explain.folder)?;
+    let explained = explained(&set, explain)?;
+    if explain.json {
+        print(&(serde_json::to_string_pretty(&explained)? + "\n"))?;
     } else {
-        Action::Sudo
-    };
-    let (principal, target) = (somebody(&asked.groups)?, target(asked)?);
-    let question = Question {
-        principal: &principal,
-        action,
-        resource: Resource::Target(&target),
-        circumstances: Circumstances {
-            command: None,
-            source: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            now: Timestamp::now(),
-            login: Some(asked.login.parse()?),
-            reading: Some(reading.clone()),
-            forward: None,
-        },
-    };
-    let explanation = set.explain(&question);
-    if asked.json {
-        print(&(serde_json::to_string_pretty(&explanation)? + "\n"))?;
-    } else {
-        print(&format!(
-            "inspection: {}\n{explanation}\n",
-            inspect::describe(&reading)
-        ))?;
+        print(&format!("{explained}\n"))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn explained(set: &PolicySet, explain: &Explain) -> anyhow::Result<Explained> {
+    let asked = Asked::of(explain);
+    let (principal, target) = (somebody(&explain.groups)?, target(explain)?);
+    let circumstances = Circumstances {
+        command: None,
+        source: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        now: Timestamp::now(),
+        login: Some(explain.login.parse()?),
+        reading: Some(asked.reading.clone()),
+        forward: asked.forward,
+    };
+    let questions: Vec<_> = actions(asked.layer, &asked.bytes, &asked.reading)
+        .into_iter()
+        .map(|action| Question {
+            principal: &principal,
+            action,
+            resource: Resource::Target(&target),
+            circumstances: circumstances.clone(),
+        })
+        .collect();
+    let verdicts = questions.iter().map(|it| (it.action, set.decide(it)));
+    let (action, verdict) = strictest(verdicts);
+    Ok(Explained {
+        decision: verdict.word(),
+        action: action.as_str(),
+        inspection: inspect::describe(&asked.reading),
+        answers: questions.iter().map(|it| set.explain(it)).collect(),
+    })
+}
+
+impl fmt::Display for Explained {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.inspection.is_empty() {
+            writeln!(f, "inspection: {}", self.inspection)?;
+        }
+        for answer in &self.answers {
+            write!(f, "{answer}")?;
+        }
+        match self.answers.as_slice() {
+            [_] => Ok(()),
+            all => write!(
+                f,
+                "{} in all: each of {} is asked about, the strictest answer counts ({})",
+                self.decision,
+                all.len(),
+                self.action
+            ),
+        }
+    }
 }
 
 /// A person in these groups who signed in just now.
@@ -120,4 +194,80 @@ fn target(asked: &Explain) -> anyhow::Result<TargetInfo> {
         labels,
         layers: BTreeSet::from([EnforcementLayer::Wire, EnforcementLayer::Line]),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    const POLICIES: &str = r#"
+@id("work") permit (principal, action in [Action::"exec", Action::"connect"], resource);
+@id("fetch") permit (principal, action == Action::"download", resource)
+when { context.command.under_all.contains("/srv/app") };
+@id("root") permit (principal, action == Action::"request:sudo", resource);
+@id("database") permit (principal, action == Action::"forward", resource)
+when { context.forward.port == 5432 };
+"#;
+
+    fn explained_of(arguments: &[&str]) -> Explained {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("policies.cedar"), POLICIES).unwrap();
+        let path = folder.path().to_str().unwrap();
+        let line = ["countersign", "policy", "explain", path];
+        let parsed = Cli::try_parse_from([&line, arguments].concat()).unwrap();
+        let Command::Policy(Policy::Explain(explain)) = parsed.command else {
+            panic!("{parsed:?}");
+        };
+        explained(&PolicySet::load(folder.path()).unwrap(), &explain).unwrap()
+    }
+
+    fn answers(arguments: &[&str]) -> (&'static str, Vec<(&'static str, &'static str)>) {
+        let explained = explained_of(arguments);
+        let answers = explained.answers.iter();
+        let each = answers.map(|it| (it.asked.action, it.decision)).collect();
+        (explained.decision, each)
+    }
+
+    #[test]
+    fn a_transfer_is_asked_about_as_the_bastion_asks_about_it() {
+        let allowed = answers(&["scp -f /srv/app/x"]);
+        assert_eq!(allowed, ("allow", vec![("download", "allow")]));
+        let elsewhere = answers(&["scp -f /etc/passwd"]);
+        assert_eq!(elsewhere, ("deny", vec![("download", "deny")]));
+        let sftp = answers(&["/usr/lib/openssh/sftp-server"]);
+        assert_eq!(sftp.0, "deny");
+        assert_eq!(sftp.1.len(), 2);
+    }
+
+    #[test]
+    fn every_action_is_asked_about_and_the_strictest_answer_counts() {
+        let asked = answers(&["sudo id"]);
+        assert_eq!(asked, ("hold", vec![("sudo", "hold"), ("exec", "allow")]));
+        let text = explained_of(&["sudo id"]).to_string();
+        assert!(text.contains("wants to exec"), "{text}");
+        assert!(text.contains("hold in all"), "{text}");
+    }
+
+    #[test]
+    fn a_forward_is_explained_instead_of_a_command() {
+        let asked = |forward| answers(&["--forward", forward]);
+        assert_eq!(
+            asked("local db:5432"),
+            ("allow", vec![("forward", "allow")])
+        );
+        assert_eq!(asked("remote db:22"), ("deny", vec![("forward", "deny")]));
+        for wrong in [
+            &["--forward", "db:22"][..],
+            &["--forward", "local db:22", "id"],
+            &[],
+        ] {
+            let line = ["countersign", "policy", "explain", "folder"];
+            assert!(Cli::try_parse_from([&line, wrong].concat()).is_err());
+        }
+    }
 }

@@ -7,15 +7,16 @@ use jiff::Timestamp;
 use super::reception::Visit;
 use crate::domain::action::{Action, Requirements};
 use crate::domain::audit::AuditEvent;
-use crate::domain::command::{Command, Layer, Reading};
-use crate::domain::forward::{AGENT, Forward};
+use crate::domain::command::{Command, Reading};
+use crate::domain::forward::Forward;
 use crate::domain::hold::Clearance;
 use crate::domain::name::LoginName;
 use crate::domain::principal::Principal;
 use crate::domain::target::TargetInfo;
 use crate::domain::verdict::{Circumstances, Denial, Question, Resource, Verdict};
 use crate::inspect;
-use crate::transfer::{self, FarEnd, Operation};
+use crate::policy::{actions, strictest};
+use crate::transfer::Operation;
 
 /// What was decided about one command.
 #[derive(Debug)]
@@ -87,13 +88,9 @@ impl<'a> Asker<'a> {
     /// Asks about everything that a command is. All of it must be allowed; of what may be requested the strictest
     /// terms count, and one refusal refuses it all.
     pub fn decide(&self, command: &Command, reading: &Reading) -> (Action, Verdict) {
-        let mut answers = actions(command, reading)
-            .into_iter()
-            .map(|action| (action, self.ask(action, Some(command), Some(reading))));
-        let Some(first) = answers.next() else {
-            return (Action::Exec, Verdict::Deny(Denial::NotAllowed));
-        };
-        answers.fold(first, stricter)
+        let actions = actions(command.layer, &command.bytes, reading);
+        let ask = |action| (action, self.ask(action, Some(command), Some(reading)));
+        strictest(actions.into_iter().map(ask))
     }
 
     /// Why no transfer may be opened at all, where that is certain before anything of it is known.
@@ -175,38 +172,6 @@ impl<'a> Asker<'a> {
             verdict: verdict.word().to_owned(),
             because: because(verdict),
         }
-    }
-}
-
-/// The stricter of two answers; of two that hold, the terms of both.
-fn stricter(one: (Action, Verdict), other: (Action, Verdict)) -> (Action, Verdict) {
-    match (one, other) {
-        (denied @ (_, Verdict::Deny(_)), _) | (_, denied @ (_, Verdict::Deny(_))) => denied,
-        ((action, Verdict::Hold(terms)), (_, Verdict::Hold(more))) => {
-            (action, Verdict::Hold(terms.and(more)))
-        }
-        (held @ (_, Verdict::Hold(_)), _) | (_, held @ (_, Verdict::Hold(_))) => held,
-        (allowed, (_, Verdict::Allow(_))) => allowed,
-    }
-}
-
-/// The actions that a command needs, each of which policy must let happen. What asks for another user's rights is a
-/// command as well: it needs both.
-fn actions(command: &Command, reading: &Reading) -> Vec<Action> {
-    match command.layer {
-        Layer::Shell => vec![Action::Shell],
-        Layer::Forward if command.bytes == AGENT.as_bytes() => vec![Action::Agent],
-        Layer::Forward => vec![Action::Forward],
-        Layer::Transfer => transfer::actions(&command.bytes).to_vec(),
-        Layer::Subsystem if command.bytes == b"sftp" => vec![Action::Upload, Action::Download],
-        Layer::Exec | Layer::Line | Layer::Subsystem if !reading.elevation.is_empty() => {
-            vec![Action::Sudo, Action::Exec]
-        }
-        Layer::Exec => match FarEnd::of(reading) {
-            Some(end) => end.actions(),
-            None => vec![Action::Exec],
-        },
-        Layer::Line | Layer::Subsystem => vec![Action::Exec],
     }
 }
 
