@@ -7,8 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::harness::person::wait_until_held;
-use crate::harness::sshd::login;
-use crate::harness::{Options, Output, Person, Running, World, run};
+use crate::harness::{Options, Output, Person, Running, World, noise, routes, run};
 
 const MIB: usize = 1024 * 1024;
 
@@ -31,26 +30,6 @@ fn with_policy(policy: &'static str) -> World {
         policy: Some(policy),
         ..Options::default()
     })
-}
-
-/// Bytes that do not compress.
-fn noise(length: usize) -> Vec<u8> {
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    let next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()
-    };
-    let words = std::iter::repeat_with(next).take(length.div_ceil(8));
-    let mut bytes: Vec<u8> = words.flatten().collect();
-    bytes.truncate(length);
-    bytes
-}
-
-/// Both ways to name the target that is not production.
-fn routes() -> [String; 2] {
-    ["web1".to_owned(), format!("{}@web1@bastion", login())]
 }
 
 fn sftp(person: &Person, route: &str, batch: &str) -> Output {
