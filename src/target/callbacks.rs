@@ -244,3 +244,6 @@ impl client::Handler for HostCheck {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
