@@ -1,8 +1,10 @@
 //! Two channels joined: what carries another protocol passes in both directions until one side closes.
 //!
-//! It counts bytes and looks at none. Both sides keep their own flow control: a side that does not read stops the
+//! Invariant: what a target sent before its connection failed still reaches a client that reads. It counts bytes and
+//! looks at none. Both sides keep their own flow control: a side that does not read stops the
 //! other and nobody else.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -14,7 +16,8 @@ use crate::flow::{Drain, Item, Pulse};
 
 /// How long what a client sent before it closed its channel may take to reach the target.
 const LAST_WORDS: Duration = Duration::from_secs(10);
-/// How long a side that does not read is waited for to be told the end.
+/// How long a side that does not read is waited for: to take what a target sent before it was gone, and to be told the
+/// end.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Bytes that passed.
@@ -39,9 +42,21 @@ pub async fn splice(
     } = client;
     let (mut from_target, to_target) = target;
     let closed = input.end();
+    let mut to_client = pin!(pass(&mut from_target, &output, &passed.to_client, pulse));
+    let both = async {
+        tokio::select! {
+            _ = &mut to_client => {}
+            stopped = pass(&mut input, &to_target, &passed.to_target, pulse) => match stopped {
+                Stopped::Closed => {}
+                // What it sent before waits here; a write that is under way must not be cut in two.
+                Stopped::Gone => {
+                    let _ = tokio::time::timeout(PATIENCE, to_client).await;
+                }
+            },
+        }
+    };
     tokio::select! {
-        () = pass(&mut from_target, &output, &passed.to_client, pulse) => {}
-        () = pass(&mut input, &to_target, &passed.to_target, pulse) => {}
+        () = both => {}
         () = async { closed.wait().await; tokio::time::sleep(LAST_WORDS).await } => {}
         () = end.cancelled() => {}
         _ = pulse.stopped() => {}
@@ -50,8 +65,22 @@ pub async fn splice(
     let _ = tokio::time::timeout(PATIENCE, ending).await;
 }
 
+/// Why nothing more passes in one direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stopped {
+    /// The channel it came from is closed, and all of it passed.
+    Closed,
+    /// The channel it goes to is gone.
+    Gone,
+}
+
 /// Passes on what comes until the channel it comes from is closed, or the one it goes to is gone.
-async fn pass<M>(from: &mut Drain, to: &ChannelWriteHalf<M>, passed: &AtomicU64, pulse: &Pulse)
+async fn pass<M>(
+    from: &mut Drain,
+    to: &ChannelWriteHalf<M>,
+    passed: &AtomicU64,
+    pulse: &Pulse,
+) -> Stopped
 where
     M: From<(ChannelId, ChannelMsg)> + Send + Sync + 'static,
 {
@@ -67,9 +96,10 @@ where
             Item::Extended(..) | Item::Message(_) => Ok(()),
         };
         if sent.is_err() {
-            return;
+            return Stopped::Gone;
         }
     }
+    Stopped::Closed
 }
 
 async fn close<M>(output: &ChannelWriteHalf<M>)
