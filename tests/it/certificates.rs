@@ -55,8 +55,7 @@ fn a_target_lets_in_whom_the_trusted_authority_certifies() {
     let authority = Authority::new();
     let output = authority.log_in_with("ca", &["-n", login()]);
     assert_eq!(output.expect_success().text(), "inside\n");
-    let log = authority.sshd.log();
-    assert!(log.contains("Accepted publickey"), "{log}");
+    authority.sshd.wait_for_log("Accepted publickey");
 }
 
 #[test]
@@ -72,8 +71,7 @@ fn a_target_refuses_a_certificate_that_has_expired() {
     let options = ["-n", login(), "-V", "20200101:20200102"];
     let output = authority.log_in_with("ca", &options);
     assert_eq!(output.expect_failure().text(), "");
-    let log = authority.sshd.log();
-    assert!(log.contains("expired"), "{log}");
+    authority.sshd.wait_for_log("expired");
 }
 
 #[test]
@@ -81,8 +79,7 @@ fn a_target_refuses_a_certificate_for_another_login() {
     let authority = Authority::new();
     let output = authority.log_in_with("ca", &["-n", "somebody-else"]);
     assert_eq!(output.expect_failure().text(), "");
-    let log = authority.sshd.log();
-    assert!(log.contains("not a listed principal"), "{log}");
+    authority.sshd.wait_for_log("not a listed principal");
 }
 
 #[test]
@@ -129,7 +126,7 @@ fn the_targets_certificate_names_its_login_source_and_person() {
     let world = World::start();
     let alice = world.person("alice");
     alice.ssh(&["web1", "true"]).expect_success();
-    let log = world.sshd.log();
+    let log = world.sshd.wait_for_log("Accepted publickey");
     let accepted = log.lines().find(|line| line.contains("Accepted publickey"));
     let accepted = accepted.unwrap_or_else(|| panic!("nobody logged in:\n{log}"));
     assert!(

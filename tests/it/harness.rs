@@ -21,7 +21,10 @@ pub(crate) mod terminal;
 
 pub(crate) mod world;
 
+use std::fs::{self, File};
 use std::net::TcpListener;
+use std::path::Path;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
@@ -53,18 +56,49 @@ pub(crate) fn eventually<T>(within: Duration, mut ask: impl FnMut() -> Option<T>
     }
 }
 
-/// A port on loopback that nothing listens on. Below the range from which the kernel hands out ports, so that
-/// no connection of another test takes it before it is used.
+/// A port on loopback that nothing listens on, of those that are this process's own. The same one comes again only
+/// after all of them were given.
 pub(crate) fn free_port() -> u16 {
-    const FIRST: u16 = 20_000;
-    const COUNT: u16 = 12_000;
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let start = u16::try_from(std::process::id() % u32::from(COUNT)).unwrap();
-    (0..COUNT)
-        .map(|_| NEXT.fetch_add(1, Ordering::Relaxed))
-        .map(|step| FIRST + (start + step % COUNT) % COUNT)
+    static OURS: LazyLock<Ports> = LazyLock::new(Ports::reserve);
+    (0..Ports::COUNT)
+        .map(|_| OURS.next.fetch_add(1, Ordering::Relaxed) % Ports::COUNT)
+        .map(|step| OURS.first + step)
         .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
         .expect("a free port on loopback")
+}
+
+/// Ports that no other process of tests uses, as long as this one runs. They are below the range from which the
+/// kernel hands out ports, so that no connection of another test takes one before it is used.
+struct Ports {
+    first: u16,
+    next: AtomicU16,
+    /// The system releases it at the end of the process, however that comes.
+    _lock: File,
+}
+
+impl Ports {
+    const LOWEST: u16 = 20_000;
+    /// Of one process.
+    const COUNT: u16 = 240;
+    const PROCESSES: u16 = 50;
+
+    fn reserve() -> Self {
+        let folder = std::env::temp_dir().join("countersign-test-ports");
+        fs::create_dir_all(&folder).unwrap();
+        let free = || (0..Self::PROCESSES).find_map(|number| Self::locked(&folder, number));
+        eventually(PATIENCE, free).expect("ports that no other process of tests uses")
+    }
+
+    fn locked(folder: &Path, number: u16) -> Option<Self> {
+        let first = Self::LOWEST + number * Self::COUNT;
+        let lock = File::create(folder.join(first.to_string())).unwrap();
+        lock.try_lock().ok()?;
+        Some(Self {
+            first,
+            next: AtomicU16::new(0),
+            _lock: lock,
+        })
+    }
 }
 
 /// Bytes that do not compress and hold every value, the same each time.

@@ -109,6 +109,13 @@ impl Sshd {
         self.server.stderr()
     }
 
+    /// Waits until it logged `text`, which it does after its client has heard of it, and gives all of the log.
+    pub(crate) fn wait_for_log(&self, text: &str) -> String {
+        let logged = || Some(self.log()).filter(|log| log.contains(text));
+        eventually(PATIENCE, logged)
+            .unwrap_or_else(|| panic!("`{text}` is not in the log:\n{}", self.log()))
+    }
+
     /// The home folder of its sessions.
     pub(crate) fn home(&self) -> PathBuf {
         self.folder.path().join("home")
