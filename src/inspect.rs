@@ -18,6 +18,8 @@ mod screen;
 
 mod shell;
 
+mod sole;
+
 mod table;
 
 mod transfer;
@@ -28,11 +30,17 @@ mod word;
 
 use std::collections::BTreeSet;
 
-use crate::domain::command::{Reading, StandardInput, Unknown, visible};
+use crate::domain::command::{Reading, SimpleCommand, StandardInput, Unknown, visible};
 
 /// Reads the command text of an exec request, as the login shell of the target would.
 pub fn exec(bytes: &[u8]) -> Reading {
     read(bytes, unwrap::read)
+}
+
+/// The one program that a text starts, where the text is nothing but the words of it: no redirection, pipe, assignment,
+/// variable, substitution, block, background or second command, and no pattern that could become an option.
+pub fn sole(bytes: &[u8]) -> Option<SimpleCommand> {
+    std::str::from_utf8(bytes).ok().and_then(sole::read)
 }
 
 /// [`exec`] for a command whose standard input is the client's, without a terminal: what a shell or an interpreter reads

@@ -79,7 +79,7 @@ impl Asked {
                 let bytes = explain.command.clone().unwrap_or_default().into_bytes();
                 Self {
                     layer: Layer::Exec,
-                    reading: placed(inspect::piped(&bytes)),
+                    reading: placed(&bytes, inspect::piped(&bytes)),
                     bytes,
                     forward: None,
                 }

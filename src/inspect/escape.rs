@@ -37,7 +37,8 @@ pub(super) fn can_escape(name: &str, words: &[Word], situation: Situation) -> bo
         "ip" => arguments
             .iter()
             .any(|w| matches!(w.shown(), "exec" | "netns" | "vrf")),
-        "rsync" if arguments.iter().any(|w| w.fixed() == Some("--server")) => false,
+        // A server's `-e` is what its client can do, not a program.
+        "rsync" if serves(arguments) => false,
         _ => TRIGGERS
             .iter()
             .find(|t| t.program == name)
@@ -63,6 +64,12 @@ pub(super) fn runs_input(name: &str, words: &[Word]) -> bool {
 fn gives(text: &str) -> bool {
     let option = text.split('=').next().unwrap_or(text);
     listed(GIVEN, option)
+}
+
+/// Whether rsync is the far end of another one, and no daemon: that runs what its configuration says.
+fn serves(arguments: &[Word]) -> bool {
+    let fixed = |wanted: &str| arguments.iter().any(|word| word.fixed() == Some(wanted));
+    fixed("--server") && !fixed("--daemon")
 }
 
 /// A program's name, and what is left of it without a version.

@@ -441,6 +441,7 @@ fn programs_that_run_code_are_escapes() {
         "gdb x",
         "ftp x",
         "rsync -e 'sh -c id' a b",
+        "rsync --server --daemon --config=/tmp/x .",
         "sudo journalctl",
         "sudo systemctl status x",
         "systemctl edit x",

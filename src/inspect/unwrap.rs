@@ -490,7 +490,7 @@ impl Reader {
 }
 
 /// A program of the system goes by its name; any other keeps its path, for `/tmp/ls` is not `ls`.
-fn program_name(path: &str) -> &str {
+pub(super) fn program_name(path: &str) -> &str {
     match path.rsplit_once('/') {
         Some((folder, name)) if listed(SYSTEM_FOLDERS, folder) => name,
         Some(_) | None => path,

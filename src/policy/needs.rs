@@ -21,7 +21,8 @@ pub fn actions(layer: Layer, bytes: &[u8], reading: &Reading) -> Vec<Action> {
         Layer::Exec | Layer::Line | Layer::Subsystem if !reading.elevation.is_empty() => {
             vec![Action::Sudo, Action::Exec]
         }
-        Layer::Exec => match FarEnd::of(reading) {
+        Layer::Exec if reading.is_opaque() => vec![Action::Exec],
+        Layer::Exec => match FarEnd::of(bytes) {
             Some(end) => end.actions(),
             None => vec![Action::Exec],
         },

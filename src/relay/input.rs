@@ -178,10 +178,13 @@ impl InputSide<'_> {
             }
             What::Exec(command) => (
                 self.command(Layer::Exec, 0, command.clone()),
-                placed(match self.side {
-                    Side::Terminal => inspect::exec(command),
-                    Side::Pipes => inspect::piped(command),
-                }),
+                placed(
+                    command,
+                    match self.side {
+                        Side::Terminal => inspect::exec(command),
+                        Side::Pipes => inspect::piped(command),
+                    },
+                ),
                 plain,
             ),
             What::Subsystem(name) => {

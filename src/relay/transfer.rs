@@ -17,7 +17,6 @@ use crate::domain::command::visible;
 use crate::domain::hold::Clearance;
 use crate::domain::id::SessionId;
 use crate::flow::{Drain, Item};
-use crate::inspect;
 use crate::transfer::scp::Scp;
 use crate::transfer::sftp::{Asked, Look, Seen, Sftp, Step};
 use crate::transfer::{FarEnd, Malformed, Transferred};
@@ -48,7 +47,7 @@ impl Transfer {
         let end = match &start.what {
             What::Shell => return None,
             What::Subsystem(name) => (name == "sftp").then_some(FarEnd::Sftp),
-            What::Exec(command) => FarEnd::of(&inspect::exec(command)),
+            What::Exec(command) => FarEnd::of(command),
         }?;
         let followed = match end {
             FarEnd::Sftp => Followed::Sftp(Box::default()),

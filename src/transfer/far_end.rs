@@ -4,8 +4,9 @@
 //! known to be harmless) is no far end, and policy is asked about it as about any command.
 
 use crate::domain::action::Action;
-use crate::domain::command::{Reading, SimpleCommand};
+use crate::domain::command::Reading;
 use crate::domain::hold::SFTP_SERVERS;
+use crate::inspect;
 use crate::transfer::content::Direction;
 use crate::transfer::operation::reading_of;
 use crate::transfer::path::place_in_command;
@@ -32,39 +33,15 @@ pub enum FarEnd {
 }
 
 impl FarEnd {
-    /// What a command is the far end of, where it is one.
-    pub fn of(reading: &Reading) -> Option<Self> {
-        let [only] = reading.commands.as_slice() else {
-            return None;
-        };
-        let plain = !reading.is_opaque()
-            && reading.elevation.is_empty()
-            && reading.escapes.is_empty()
-            && only.wrappers.is_empty();
-        if !plain {
-            return None;
-        }
-        let end = Self::named(only)?;
-        let paths = end.paths();
-        // A redirection would be one more.
-        (paths.len() == reading.paths.len() || reading.paths.iter().eq(without_here(paths)))
-            .then_some(end)
-    }
-
-    fn named(command: &SimpleCommand) -> Option<Self> {
-        let (first, arguments) = command.words.split_first()?;
-        match command.program.as_str() {
+    /// What the text of a command is the far end of, where it is one and nothing else.
+    pub fn of(command: &[u8]) -> Option<Self> {
+        let only = inspect::sole(command)?;
+        let (first, arguments) = only.words.split_first()?;
+        match only.program.as_str() {
             "scp" => scp(arguments),
             "rsync" => rsync(arguments),
             _ if SFTP_SERVERS.contains(&first.as_str()) && arguments.is_empty() => Some(Self::Sftp),
             _ => None,
-        }
-    }
-
-    fn paths(&self) -> &[String] {
-        match self {
-            Self::Sftp => &[],
-            Self::Scp { paths, .. } | Self::Rsync { paths, .. } => paths,
         }
     }
 
@@ -77,14 +54,12 @@ impl FarEnd {
     }
 }
 
-/// rsync's own word for the folder that it starts in is not among the paths of a reading.
-fn without_here(paths: &[String]) -> impl Iterator<Item = &String> {
-    paths.iter().filter(|path| *path != ".")
-}
-
 /// The reading of a command, with the paths of a far end as policy sees those of other transfers.
-pub fn placed(reading: Reading) -> Reading {
-    let paths = match FarEnd::of(&reading) {
+pub fn placed(command: &[u8], reading: Reading) -> Reading {
+    if reading.is_opaque() {
+        return reading;
+    }
+    let paths = match FarEnd::of(command) {
         Some(FarEnd::Scp { paths, .. } | FarEnd::Rsync { paths, .. }) => paths,
         Some(FarEnd::Sftp) | None => return reading,
     };
@@ -95,13 +70,23 @@ pub fn placed(reading: Reading) -> Reading {
     }
 }
 
+/// The paths behind all options. One that looks like an option may be taken for one.
+fn operands(words: &[String]) -> Option<Vec<String>> {
+    let plain = words.iter().all(|word| !word.starts_with('-'));
+    (plain && !words.is_empty()).then(|| words.to_vec())
+}
+
 /// `scp -t PATH` takes files, `scp -f PATH…` gives them; the rest of what a client's `scp` passes on is about manner.
 fn scp(arguments: &[String]) -> Option<FarEnd> {
-    let mut arguments = arguments.iter().peekable();
     let (mut takes, mut gives) = (false, false);
-    while let Some(option) = arguments.next_if(|word| word.starts_with('-')) {
+    let mut left = arguments;
+    while let Some((option, rest)) = left.split_first().filter(|(word, _)| word.starts_with('-')) {
+        left = rest;
         if option == "--" {
             break;
+        }
+        if option == "-" {
+            return None;
         }
         for letter in option.chars().skip(1) {
             match letter {
@@ -112,108 +97,94 @@ fn scp(arguments: &[String]) -> Option<FarEnd> {
             }
         }
     }
-    let paths: Vec<String> = arguments.cloned().collect();
+    let paths = operands(left)?;
     let direction = match (takes, gives) {
         (true, false) if paths.len() == 1 => Direction::Upload,
-        (false, true) if !paths.is_empty() => Direction::Download,
+        (false, true) => Direction::Download,
         _ => return None,
     };
     Some(FarEnd::Scp { direction, paths })
 }
 
-/// Long options that a client's rsync passes on and that neither name a file nor make a sender write.
-const HARMLESS: [&str; 55] = [
-    "append",
-    "append-verify",
-    "block-size",
-    "bwlimit",
-    "checksum-choice",
-    "checksum-seed",
-    "compress-choice",
-    "compress-level",
-    "contimeout",
-    "copy-unsafe-links",
-    "debug",
-    "delay-updates",
-    "delete",
-    "delete-after",
-    "delete-before",
-    "delete-delay",
-    "delete-during",
-    "delete-excluded",
-    "delete-missing-args",
-    "existing",
-    "fake-super",
-    "force",
-    "fsync",
-    "fuzzy",
-    "iconv",
-    "ignore-existing",
-    "ignore-missing-args",
-    "info",
-    "inplace",
-    "log-format",
-    "max-alloc",
-    "max-delete",
-    "max-size",
-    "min-size",
-    "mkpath",
-    "modify-window",
-    "munge-links",
-    "new-compress",
-    "no-implied-dirs",
-    "numeric-ids",
-    "old-compress",
-    "omit-dir-times",
-    "omit-link-times",
-    "one-file-system",
-    "partial",
-    "preallocate",
-    "safe-links",
-    "size-only",
-    "sparse",
-    "stats",
-    "stop-after",
-    "stop-at",
-    "suffix",
-    "timeout",
-    "use-qsort",
-];
+/// Letters that a client's rsync passes on and that neither name a file nor make a sender write. `s` is not among them:
+/// with it a server reads its true arguments from its input.
+const LETTERS: &str = "AbcCdDEgHIJkKlLmnNoOpqrRStuUvWxXyz";
 
-/// `rsync --server` takes files, `rsync --server --sender` gives them.
+/// Long options of the same kind that take no value.
+const FLAGS: &str = "append append-verify copy-unsafe-links delay-updates delete delete-after delete-before delete-delay \
+    delete-during delete-excluded delete-missing-args existing fake-super force fsync fuzzy ignore- \
+    existing ignore-missing-args inplace mkpath munge-links new-compress no-implied-dirs no-r numeric- \
+    ids old-compress omit-dir-times omit-link-times one-file-system partial preallocate safe-links size- \
+    only sparse stats use-qsort";
+
+/// Long options of the same kind with a value behind `=`; without it they would take the next word.
+const VALUES: &str = "block-size bwlimit checksum-choice checksum-seed compress-choice compress-level contimeout debug \
+    iconv info log-format max-alloc max-delete max-size min-size modify-window skip-compress stop-after \
+    stop-at suffix timeout";
+
+/// `rsync --server` takes files, `rsync --server --sender` gives them. Any option that is not known makes it a command.
 fn rsync(arguments: &[String]) -> Option<FarEnd> {
     let (first, rest) = arguments.split_first()?;
     if first != "--server" {
         return None;
     }
-    let options = rest.iter().take_while(|word| word.starts_with('-'));
-    let count = options.clone().count();
+    let count = rest.iter().take_while(|word| *word != ".").count();
+    let (options, rest) = rest.split_at_checked(count)?;
     let mut direction = Direction::Upload;
     for option in options {
-        let Some(long) = option.strip_prefix("--") else {
-            continue;
-        };
-        let name = long.split('=').next().unwrap_or_default();
-        match name {
-            "sender" => direction = Direction::Download,
-            name if HARMLESS.contains(&name) => {}
+        match option.as_str() {
+            "--sender" => direction = Direction::Download,
+            known if is_harmless(known) => {}
             _ => return None,
         }
     }
-    let (here, paths) = rest.get(count..)?.split_first()?;
-    (here == "." && !paths.is_empty()).then(|| FarEnd::Rsync {
-        direction,
-        paths: paths.to_vec(),
-    })
+    let paths = operands(rest.get(1..)?)?;
+    let fits = match direction {
+        Direction::Upload => paths.len() == 1,
+        Direction::Download => true,
+    };
+    fits.then_some(FarEnd::Rsync { direction, paths })
+}
+
+fn is_harmless(option: &str) -> bool {
+    let listed = |list: &str, name: &str| list.split_ascii_whitespace().any(|word| word == name);
+    if let Some(long) = option.strip_prefix("--") {
+        return match long.split_once('=') {
+            Some((name, _)) => listed(VALUES, name),
+            None => listed(FLAGS, long),
+        };
+    }
+    let Some(letters) = option.strip_prefix('-') else {
+        return false;
+    };
+    if let Some(size) = letters.strip_prefix('B') {
+        return !size.is_empty() && size.chars().all(|c| c.is_ascii_digit());
+    }
+    let (letters, able) = match letters.split_once('e') {
+        Some((letters, able)) => (letters, Some(able)),
+        None => (letters, None),
+    };
+    // What a client can do stands behind its `e`: `.iLsfxCIvu`, after the version of a protocol that is not final.
+    let is_version = |text: &str| text.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let able = able.map(|able| {
+        let able = able.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        able.contains('.') && is_version(able)
+    });
+    let known = letters.chars().all(|letter| LETTERS.contains(letter));
+    known && able.unwrap_or(!letters.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inspect::exec;
+    use proptest::prelude::*;
 
     fn end(command: &str) -> Option<FarEnd> {
-        FarEnd::of(&exec(command.as_bytes()))
+        FarEnd::of(command.as_bytes())
+    }
+
+    fn read(command: &str) -> Reading {
+        placed(command.as_bytes(), inspect::exec(command.as_bytes()))
     }
 
     fn direction(command: &str) -> Option<Direction> {
@@ -264,6 +235,48 @@ mod tests {
             "scp a b",
             "scp -t $X",
             "rsync --server --daemon .",
+            "rsync --server --sender -logDtpre.L . . > /evil",
+            "rsync --server -logDtpre.L . /allowed --log-file=/evil/log",
+            "rsync --server -logDtpre.L . /allowed /evil",
+            "rsync --server -logDtpre.L . -e.L",
+            "scp -f /srv/app/x -b > F",
+            "scp -f /srv/app/x -b",
+            "scp -t -- -x",
+            "scp -t - /x",
+            "scp -t /a < /etc/shadow",
+            "scp -t /a 2>&1",
+            "scp -f /a >&2",
+            "scp -t /a &",
+            "scp -t /a &>> x",
+            "! scp -t /a",
+            "(scp -t /a)",
+            "{ scp -t /a; }",
+            "while scp -t /a; do true; done",
+            "f() { scp -t /a; }",
+            "if scp -t /a; then true; fi",
+            "time scp -t /a",
+            "X=1 scp -t /a",
+            "PATH=/tmp scp -t /a",
+            "scp -t /a X=$(id)",
+            "scp -f $(id)",
+            "scp -f `id`",
+            "scp -f <(id)",
+            "scp -f /x >(id)",
+            "scp -f \"$X\"",
+            "scp -f /a/$X",
+            "scp -f /a | id",
+            "id | scp -t /a",
+            "scp -t /a\nid",
+            "scp -t /a && id",
+            "scp -t /a # > x",
+            "scp -f *",
+            "scp -f ?b",
+            "scp -f [-]b",
+            "scp -f {-b,/x}",
+            "scp -f ''*",
+            "scp\t-t /a <<< x",
+            "sh -c 'scp -t /a'",
+            "exec scp -t /a",
             "rsync --server --sender --remove-source-files -e.L . /a",
             "rsync --server --log-file=/etc/x -e.L . /a",
             "rsync --sender --server . /a",
@@ -278,11 +291,82 @@ mod tests {
 
     #[test]
     fn policy_sees_the_paths_of_a_command_as_those_of_requests() {
-        let paths = |command: &str| placed(exec(command.as_bytes())).paths;
+        let paths = |command: &str| read(command).paths;
         assert_eq!(paths("scp -t ./x//y"), ["~/x/y"]);
         assert_eq!(paths("scp -f /etc//./motd"), ["/etc/motd"]);
-        assert!(placed(exec(b"scp -t /srv/app/../x")).is_opaque());
+        assert!(read("scp -t /srv/app/../x").is_opaque());
         assert_eq!(paths("rsync --server -e.L . ."), ["~"]);
-        assert!(placed(exec(b"scp -t ../x")).is_opaque());
+        assert!(read("scp -t ../x").is_opaque());
+    }
+
+    #[test]
+    fn what_stock_rsync_sends_is_a_far_end() {
+        let able = "e.iLsfxCIvu";
+        for options in [
+            format!("-logDtpr{able}"),
+            format!("-vlogDtprz{able}"),
+            format!("-lHogDtpAXr{able}"),
+            format!("-nlogDtpr{able}"),
+            format!("-logDtpr{able} --delete --partial"),
+            format!("-logDtpr{able} --log-format=X --partial"),
+            format!("-lKymOJWogDtUNprxSIRCXX{able} -B1000 --stats --new-compress"),
+            "-lDtprce.LsfxCIvu".to_owned(),
+            "-logDtpre31.14iLsfxC".to_owned(),
+        ] {
+            let takes = format!("rsync --server {options} . /srv/x");
+            assert_eq!(direction(&takes), Some(Direction::Upload), "{takes}");
+            let gives = format!("rsync --server --sender {options} . /srv/x /srv/y");
+            assert_eq!(direction(&gives), Some(Direction::Download), "{gives}");
+        }
+    }
+
+    #[test]
+    fn an_rsync_that_may_be_told_more_or_write_elsewhere_is_a_command() {
+        for options in [
+            "-s",
+            "-slogDtpre.iLsfxCIvu",
+            "--secluded-args",
+            "--protect-args",
+            "-T/dir",
+            "-logDtprT/dir",
+            "-M--log-file=/x",
+            "-f-_x",
+            "-logDtpre",
+            "-logDtpre./bin/sh",
+            "-logDtpre.iLsfxCIvu --log-file=/x",
+            "-e.L --log-fil=/x",
+            "-e.L --timeout",
+            "-e.L --delete=x",
+            "-e.L --temp-dir /x",
+            "-e.L --backup-dir=/x",
+            "-e.L --partial-dir=/x",
+            "-e.L --link-dest=/x",
+            "-e.L --files-from=-",
+            "-e.L --write-devices",
+            "-e.L -",
+            "-e.L --",
+            "-e.L x",
+            "--daemon",
+        ] {
+            for sender in ["", "--sender "] {
+                let command = format!("rsync --server {sender}{options} . /srv/x");
+                assert_eq!(end(&command), None, "{command}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_far_end_is_its_paths_stand_in_its_words(text in "(scp|rsync --server)( (-[a-z.-]{1,4}|[.>&;|$`'*{}/a-]{1,4})){0,5}") {
+            if let Some(FarEnd::Scp { paths, .. } | FarEnd::Rsync { paths, .. }) = end(&text) {
+                prop_assert!(!text.contains(['>', '&', ';', '|', '$', '`']) || text.contains('\''), "{text}");
+                prop_assert!(paths.iter().all(|path| !path.starts_with('-')), "{text}");
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_looked_at_without_panic(bytes: Vec<u8>) {
+            let _ = FarEnd::of(&bytes);
+        }
     }
 }

@@ -10,15 +10,9 @@ use tokio::process::Command;
 
 use crate::demo::target::DemoTarget;
 use crate::demo::target::inbox::Size;
+use crate::domain::hold::SFTP_SERVERS;
 use crate::domain::name::LoginName;
 
-/// Where distributions keep OpenSSH's SFTP server.
-const SFTP_SERVERS: [&str; 4] = [
-    "/usr/lib/openssh/sftp-server",
-    "/usr/libexec/openssh/sftp-server",
-    "/usr/lib/ssh/sftp-server",
-    "/usr/libexec/sftp-server",
-];
 /// What OpenSSH calls its built-in SFTP server where a `force-command` asks for it.
 const INTERNAL_SFTP: &[u8] = b"internal-sftp";
 /// How many environment variables a client may set, and how long their values may be.
