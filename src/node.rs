@@ -320,6 +320,7 @@ async fn close_orphans(store: &Store, audit: &Audit, config: &Config) -> Result<
             bytes_in: 0,
             bytes_out: 0,
             recording: None,
+            looks: 0,
         };
         audit.append(event, now).await?;
     }

@@ -212,7 +212,14 @@ pub enum AuditEvent {
         bytes_out: u64,
         /// SHA-256 of the finished recording; `None` when it could not be finished.
         recording: Option<String>,
+        /// Requests that only looked (stat, list, read a link) and passed without a record of their own.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        looks: u64,
     },
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// The hash of a record, SHA-256 in hexadecimal; of the record before the first, 64 zeros.

@@ -455,6 +455,7 @@ impl Session<'_> {
             bytes_in: counts.to_target.load(Ordering::Relaxed),
             bytes_out: counts.to_client.load(Ordering::Relaxed),
             recording,
+            looks: transfer.as_ref().map_or(0, Transfer::looks),
         };
         let (row, told) = tokio::join!(
             services.store.session_ended(&session, &end),

@@ -1,8 +1,9 @@
 //! The transfer that a session is, shared by its two directions: followed, told to the audit, never recorded whole.
 //!
 //! Invariants: the input side alone lets requests through; the output side alone puts answers of our own between the
-//! target's, as many as wait at a time; a file's end is in the audit before the client hears of it.
+//! target's, as many as wait at a time, and none before the target's first; a file's end is in the audit before the client hears of it.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -32,6 +33,7 @@ pub struct Transfer {
     answers: mpsc::Sender<Bytes>,
     waiting: Mutex<Option<mpsc::Receiver<Bytes>>>,
     eased: Notify,
+    looks: AtomicU64,
 }
 
 enum Followed {
@@ -64,6 +66,7 @@ impl Transfer {
             answers,
             waiting: Mutex::new(Some(waiting)),
             eased: Notify::new(),
+            looks: AtomicU64::new(0),
         })
     }
 
@@ -119,12 +122,20 @@ impl Transfer {
         })
     }
 
-    /// The bytes of a request that only looks, and may.
+    /// The bytes of a request that only looks, and may. It is counted: it has no record of its own.
     pub fn pass_look(&self, look: Look) -> Option<Bytes> {
-        self.with(|followed| match followed {
+        let passed = self.with(|followed| match followed {
             Followed::Sftp(sftp) => Some(sftp.pass_look(look)),
             Followed::Scp(_) | Followed::Rsync => None,
-        })
+        });
+        self.looks
+            .fetch_add(u64::from(passed.is_some()), Ordering::Relaxed);
+        passed
+    }
+
+    /// How many requests passed that only looked.
+    pub fn looks(&self) -> u64 {
+        self.looks.load(Ordering::Relaxed)
     }
 
     /// Waits until the target has answered enough of what it was asked.
@@ -202,9 +213,10 @@ impl Answers {
             let mut waiting = transfer.waiting.lock();
             waiting.as_deref_mut().ok().and_then(Option::take)
         });
+        // Nothing of ours goes before the target's first packet.
         Self {
             waiting,
-            between: true,
+            between: false,
         }
     }
 

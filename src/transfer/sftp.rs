@@ -176,9 +176,10 @@ impl Sftp {
         asked.packet
     }
 
-    /// Whether the target's stream stands between two packets.
+    /// Whether the target's stream stands between two packets, its version being the first.
     pub fn is_between(&self) -> bool {
-        matches!(&self.outward, Outward::Head(head) if head.is_empty())
+        let at_head = matches!(&self.outward, Outward::Head(head) if head.is_empty());
+        at_head && self.greeting == Greeting::Answered
     }
 
     /// The session ends: what passed of the files that are still open.

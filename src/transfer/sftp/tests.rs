@@ -509,6 +509,19 @@ fn an_answer_fits_only_between_packets() {
     assert!(session.sftp.is_between());
 }
 
+#[test]
+fn no_answer_goes_before_the_version_of_the_target() {
+    let mut session = Session::default();
+    assert!(!session.sftp.is_between());
+    let early = [init(), packet(99, &[&n(7)])].concat();
+    session.client(&early).unwrap();
+    let version = version();
+    let (first, rest) = version.split_at(3);
+    assert_eq!(session.target(first).unwrap().boundary, None);
+    assert_eq!(session.target(rest).unwrap().boundary, Some(rest.len()));
+    assert!(session.sftp.is_between());
+}
+
 /// A busy session: what the client sends, and what the target answers to it.
 fn conversation() -> (Vec<u8>, Vec<u8>, Vec<u8>) {
     let client = [
