@@ -216,6 +216,8 @@ fn a_policy_can_be_about_a_folder_however_a_path_is_spelled() {
     let batch = format!("put sent {}\nls {}\n", there.display(), there.display());
     sftp(&alice, "web1", &batch).expect_success();
     assert_eq!(fs::read_to_string(&there).unwrap(), "content");
+    let ended = world.bastion.wait_for_event("session_ended");
+    assert!(ended["looks"].as_u64().is_some_and(|n| n > 0), "{ended}");
     for path in [
         "/tmp/../etc/motd",
         "/tmp/secrets/x",
