@@ -8,6 +8,8 @@ mod escape;
 
 mod glimpse;
 
+mod input;
+
 pub mod line;
 
 mod options;

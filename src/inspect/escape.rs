@@ -3,7 +3,7 @@
 //! Some are harmless in their common uses (`awk '{print $1}'`, `git pull`); they are named only where a use is
 //! not known to be. It knows no shell syntax.
 
-use super::table::{CLIENTS, ESCAPES, GIVEN, INTERPRETERS, PAGING, listed};
+use super::table::{ESCAPES, PAGING, listed};
 use super::word::Word;
 
 /// Where the program stands.
@@ -46,26 +46,6 @@ pub(super) fn can_escape(name: &str, words: &[Word], situation: Situation) -> bo
     }
 }
 
-/// Whether this use of a program runs what comes on its standard input.
-pub(super) fn runs_input(name: &str, words: &[Word]) -> bool {
-    let named = |list| names(name).iter().any(|name| listed(list, name));
-    let arguments = words.get(1..).unwrap_or_default();
-    let fixed = |word: &Word, test: fn(&str) -> bool| word.fixed().is_some_and(test);
-    if named(CLIENTS) {
-        return !arguments.iter().any(|word| fixed(word, gives));
-    }
-    named(INTERPRETERS)
-        && arguments
-            .iter()
-            .all(|word| fixed(word, |text| text.starts_with('-') && !gives(text)))
-}
-
-/// Whether an option gives a program what it runs.
-fn gives(text: &str) -> bool {
-    let option = text.split('=').next().unwrap_or(text);
-    listed(GIVEN, option)
-}
-
 /// Whether rsync is the far end of another one, and no daemon: that runs what its configuration says.
 fn serves(arguments: &[Word]) -> bool {
     let fixed = |wanted: &str| arguments.iter().any(|word| word.fixed() == Some(wanted));
@@ -73,7 +53,7 @@ fn serves(arguments: &[Word]) -> bool {
 }
 
 /// A program's name, and what is left of it without a version.
-fn names(name: &str) -> [&str; 3] {
+pub(super) fn names(name: &str) -> [&str; 3] {
     let plain = name.trim_end_matches(|c: char| c.is_ascii_digit() || ".-".contains(c));
     let stem = plain.split('.').next().unwrap_or(plain);
     [name, plain, stem]

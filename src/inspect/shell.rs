@@ -29,6 +29,8 @@ pub(super) struct RawCommand {
     pub(super) words: Vec<String>,
     /// Whether its input is text made by the command itself: a pipe, a here-document, a file.
     pub(super) fed: bool,
+    /// Whether it stands behind a pipe.
+    pub(super) piped: bool,
     /// Whether its output goes to another program or a file.
     pub(super) drained: bool,
 }
@@ -42,6 +44,9 @@ pub(super) struct Script {
     pub(super) paths: Vec<String>,
     /// Targets of redirections that only read, raw.
     pub(super) inputs: Vec<String>,
+    /// Whether a command may have the text's own input on another way than through a pipe: by a process substitution, or a
+    /// copy of a descriptor.
+    pub(super) mixed: bool,
     /// Texts of command substitutions.
     pub(super) substitutions: Vec<String>,
     /// What could not be read.

@@ -396,16 +396,28 @@ pub(super) const ESCAPES: &[&str] = &[
     "mysql mariadb psql sqlite3 mongo mongosh sqlplus mysqldump redis-cli cqlsh pgcli",
 ];
 
-/// Programs that run what comes on their input when no word names a file.
-pub(super) const INTERPRETERS: &str = "fish csh tcsh elvish nu pwsh rksh perl python ruby irb node nodejs deno bun lua luajit php \
-    tclsh wish expect guile ghci julia R Rscript octave jshell scala ocaml sbcl clisp racket erl elixir iex swipl bc dc m4 \
-    gdb lldb ed ex ftp lftp telnet at batch crontab mongosh mongo sqlplus redis-cli cqlsh pgcli";
+/// Programs that run what comes on their input unless their words give them something else.
+pub(super) const INTERPRETERS: &str = "fish csh tcsh elvish nu pwsh rksh restricted-shell perl python ruby irb node nodejs deno bun lua luajit php \
+    tclsh wish expect guile ghci julia R Rscript octave jshell java jrunscript groovy scala osascript ocaml sbcl clisp racket \
+    erl elixir iex swipl gnuplot bc dc m4 gimp gdb lldb vi vim view vimdiff rvim rview nvim ex ed red emacs sftp ftp lftp \
+    telnet virsh";
 
-/// Programs that run what comes on their input unless an option gives them something else, whatever words follow.
+/// Clients that do so whatever other words follow.
 pub(super) const CLIENTS: &str =
-    "mysql mariadb psql sqlite3 mongosh mongo sqlplus redis-cli cqlsh pgcli ftp lftp gdb at batch";
-/// The options that do.
-pub(super) const GIVEN: &str = "-c -e -f --command --execute --file --eval";
+    "mysql mariadb psql sqlite3 mongosh mongo sqlplus redis-cli cqlsh pgcli";
+
+/// Interpreters whose first word, where it is no option, is a script, which is all that they run.
+pub(super) const SCRIPTED: &str = "fish csh tcsh elvish nu pwsh rksh perl python ruby node nodejs lua luajit php tclsh wish expect \
+    guile julia Rscript octave ocaml clisp racket elixir";
+
+/// Programs that start another one, or a connection, which then has their input.
+pub(super) const RUNNERS: &str = "socat nc ncat netcat sshpass start-stop-daemon logsave ssh-agent torify proxychains proxychains4 \
+    fakeroot valgrind perf rlwrap bwrap firejail k9s lxc-attach tmux screen byobu dtach abduco zellij setarch linux32 linux64 \
+    faketime eatmydata choom softlimit chpst setuidgid s6-setuidgid envdir envuidgid tini dumb-init cpulimit pipenv poetry \
+    conda nix nix-shell guix direnv entr mosh rsh rlogin slogin autossh";
+
+/// Clients of places in which programs can be run.
+pub(super) const PLACED: &str = "docker podman nerdctl ctr crictl lxc incus kubectl oc helm buildah flatpak snap vagrant docker-compose";
 
 /// Variables that are harmless though their names look like those below.
 pub(super) const HARMLESS: &str = "NODE_ENV RAILS_ENV RUST_LOG RUST_BACKTRACE OPTIND OPTARG";

@@ -667,6 +667,17 @@ fn a_shell_or_an_interpreter_that_is_given_nothing_else_runs_its_input() {
     assert_eq!(exec(b"bash").input, Data);
 }
 
+proptest! {
+    #[test]
+    fn a_client_s_input_makes_a_reading_stricter_and_never_laxer(text in soup()) {
+        let (alone, fed) = (exec(text.as_bytes()), piped(text.as_bytes()));
+        prop_assert!(alone.input.is_data());
+        prop_assert_eq!(&alone.commands, &fed.commands);
+        prop_assert!(alone.unknowns.iter().all(|unknown| fed.unknowns.contains(unknown)) || fed.unknowns.len() >= 16);
+        prop_assert!(fed.input.is_data() || fed.is_opaque());
+    }
+}
+
 #[test]
 fn a_script_is_read_with_the_shell_that_runs_it() {
     let reading = fed(

@@ -7,6 +7,7 @@ use crate::domain::command::{Reading, SimpleCommand, StandardInput, Unknown};
 
 use super::escape;
 use super::glimpse;
+use super::input;
 use super::options::{self, Skipped};
 use super::readers;
 use super::shell::{self, RawCommand, Script};
@@ -103,6 +104,37 @@ impl Context {
     }
 }
 
+/// What of the client's input can come to commands that have another one.
+struct Passed {
+    /// Through what the text itself reads: a substitution in a here-string, `< /dev/stdin`, `<&3`.
+    anyhow: bool,
+    /// Through a pipe, from a command before.
+    piped: bool,
+}
+
+impl Passed {
+    fn of(script: &Script) -> Self {
+        let other = |raw: &String| {
+            let (word, _) = word::resolve(raw);
+            !input::is_file(&word) && !word.fixed().is_some_and(|path| listed(STREAMS, path))
+        };
+        let mut redirected = script.inputs.iter().chain(&script.paths);
+        Self {
+            anyhow: script.mixed || !script.substitutions.is_empty() || redirected.any(other),
+            piped: false,
+        }
+    }
+
+    fn reaches(&self, command: &RawCommand) -> bool {
+        self.anyhow || (command.piped && self.piped)
+    }
+
+    fn behind(&mut self, command: &RawCommand) {
+        let name = command.words.first().map(String::as_str);
+        self.piped |= name.is_some_and(input::passes_on);
+    }
+}
+
 struct Reader {
     reading: Reading,
     texts: usize,
@@ -121,16 +153,27 @@ impl Reader {
 
     fn text(&mut self, text: &str, context: Context) {
         if context.depth > DEPTH || self.texts == 0 {
+            self.runs(StandardInput::Commands, &context);
             return self.give_up(text, "commands nested too deeply");
         }
         self.texts -= 1;
         let script = match shell::parse(text) {
             Ok(script) => script,
-            Err(why) => return self.give_up(text, why),
+            Err(why) => {
+                self.runs(StandardInput::Commands, &context);
+                return self.give_up(text, why);
+            }
         };
         script.unknowns.iter().for_each(|why| self.unknown(*why));
         self.paths(&script, &context);
+        let mut passed = Passed::of(&script);
         for command in &script.commands {
+            let clients = context.clients && (!command.fed || passed.reaches(command));
+            passed.behind(command);
+            let context = Context {
+                clients,
+                ..context.clone()
+            };
             self.command(command, &context);
         }
         for inner in &script.substitutions {
@@ -190,7 +233,6 @@ impl Reader {
         }
         let context = Context {
             fed: context.fed || command.fed,
-            clients: context.clients && !command.fed,
             shared: context.shared && !command.fed,
             drained: context.drained || command.drained,
             ..context.clone()
@@ -201,6 +243,7 @@ impl Reader {
     fn run(&mut self, mut words: Vec<Word>, mut context: Context) {
         while let Some(first) = words.first() {
             if context.wrappers.len() > WRAPPED || context.depth > DEPTH {
+                self.runs(StandardInput::Commands, &context);
                 return self.unknown("commands nested too deeply");
             }
             let path = match first {
@@ -208,6 +251,7 @@ impl Reader {
                 Word::Computed { why, .. } => {
                     let why = *why;
                     self.record(&words, &context);
+                    self.runs(StandardInput::Commands, &context);
                     return self.unknown(format!("a program name that is computed: {why}"));
                 }
             };
@@ -240,6 +284,7 @@ impl Reader {
             (Then::Unreadable(why), Err(_)) | (_, Err(why)) => {
                 self.unknown(format!("{}: {why}", wrapper.name));
                 self.record(&words, context);
+                self.runs(StandardInput::Commands, context);
                 return None;
             }
             (_, Ok(skipped)) => skipped,
@@ -279,6 +324,7 @@ impl Reader {
                 }
             }
             if let (Then::Unreadable(why), false) = (wrapper.then, wrapper.operands > 0) {
+                self.runs(StandardInput::Commands, context);
                 self.unknown(why);
             }
             return None;
@@ -305,6 +351,7 @@ impl Reader {
                 return None;
             }
             Then::Unreadable(why) => {
+                self.runs(StandardInput::Commands, context);
                 self.unknown(why);
                 return None;
             }
@@ -318,7 +365,7 @@ impl Reader {
         let fixed: Option<Vec<&str>> = words.iter().map(Word::fixed).collect();
         match fixed {
             Some(texts) => self.text(&texts.join(" "), context),
-            None => self.unknown(COMPUTED_TEXT),
+            None => self.computed(&context),
         }
     }
 
@@ -342,6 +389,7 @@ impl Reader {
                 break;
             } else if plain {
             } else if text.starts_with("--") {
+                self.runs(StandardInput::Commands, context);
                 return self.unknown(format!("{name}: {}", options::OPTION));
             } else if text.len() > 1 && text.starts_with(['-', '+']) {
                 text_follows |= text.starts_with('-') && text.contains('c');
@@ -356,7 +404,7 @@ impl Reader {
             (true, Some(Word::Fixed(text))) => self.text(text, context.within(name)),
             (true, Some(Word::Computed { .. }) | None) => {
                 self.record(words, context);
-                self.unknown(COMPUTED_TEXT);
+                self.computed(context);
             }
             (false, script) => {
                 self.reading.escapes.insert(name.to_owned());
@@ -369,11 +417,15 @@ impl Reader {
     /// A shell that reads a file or its input.
     fn script(&mut self, script: Option<&Word>, context: &Context) {
         match script {
-            Some(Word::Fixed(path)) if path.starts_with("/dev/") || path.starts_with("/proc/") => {
+            Some(Word::Fixed(path))
+                if path.starts_with("/dev/")
+                    || path.starts_with("/proc/")
+                    || (context.clients && !input::is_ordinary(path)) =>
+            {
                 self.fed(context)
             }
             Some(Word::Fixed(_)) => {}
-            Some(Word::Computed { .. }) => self.unknown(COMPUTED_TEXT),
+            Some(Word::Computed { .. }) => self.computed(context),
             None if context.fed => self.fed(context),
             None => {}
         }
@@ -382,8 +434,19 @@ impl Reader {
     /// A shell runs what comes on its input.
     fn fed(&mut self, context: &Context) {
         self.unknown(FED);
-        if context.clients {
-            self.reading.input = StandardInput::Commands;
+        self.runs(StandardInput::Commands, context);
+    }
+
+    /// A shell runs a text that is computed, maybe from its input.
+    fn computed(&mut self, context: &Context) {
+        self.unknown(COMPUTED_TEXT);
+        self.runs(StandardInput::Commands, context);
+    }
+
+    /// What becomes of the client's input, where a command has it. What a shell may run counts most.
+    fn runs(&mut self, input: StandardInput, context: &Context) {
+        if context.clients && self.reading.input != StandardInput::Commands {
+            self.reading.input = input;
         }
     }
 
@@ -426,6 +489,10 @@ impl Reader {
             return self.unknown("a program name that shells read differently");
         }
         if let Some((_, why)) = UNREADABLE.iter().find(|(builtin, _)| *builtin == path) {
+            let reads = matches!(path, "." | "source");
+            if !reads || !words.get(1).is_some_and(input::is_file) {
+                self.runs(StandardInput::Commands, context);
+            }
             return self.unknown(*why);
         }
         if listed(NAMING, path) {
@@ -442,11 +509,13 @@ impl Reader {
         if context.shared && readers::reads(name, words) {
             self.unknown(SHARED);
         }
-        if context.clients && escape::runs_input(name, words) {
-            self.unknown(FED_CODE);
-            if self.reading.input.is_data() {
-                self.reading.input = StandardInput::Code;
-            }
+        let made = input::made_by(name, words);
+        if context.clients && !made.is_data() {
+            self.unknown(match made {
+                StandardInput::Commands => FED,
+                StandardInput::Data | StandardInput::Code => FED_CODE,
+            });
+            self.runs(made, context);
         }
     }
 

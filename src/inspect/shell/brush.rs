@@ -42,6 +42,7 @@ pub(super) fn parse(text: &str) -> Result<(Script, Opinion), &'static str> {
 #[derive(Debug, Clone, Copy, Default)]
 struct Flow {
     fed: bool,
+    piped: bool,
     drained: bool,
 }
 
@@ -68,6 +69,7 @@ impl Walk {
         for (at, command) in pipeline.seq.iter().enumerate() {
             let flow = Flow {
                 fed: flow.fed || at > 0,
+                piped: flow.piped || at > 0,
                 drained: flow.drained || at < last,
             };
             self.command(command, flow);
@@ -168,6 +170,7 @@ impl Walk {
         self.opinion
             .note("run", found.words.iter().map(String::as_str));
         found.fed = flow.fed;
+        found.piped = flow.piped;
         found.drained = flow.drained;
         self.script.commands.push(found);
     }
@@ -193,8 +196,10 @@ impl Walk {
     }
 
     fn substitution(&mut self, subshell: &SubshellCommand) {
+        self.script.mixed = true;
         let flow = Flow {
             fed: true,
+            piped: true,
             drained: true,
         };
         self.list(&subshell.list, flow);
@@ -239,6 +244,7 @@ impl Walk {
         let (fed, drained) = match redirect {
             IoRedirect::File(descriptor, kind, target) => {
                 self.target(kind, target);
+                self.script.mixed |= matches!(kind, IoFileRedirectKind::DuplicateInput);
                 match kind {
                     IoFileRedirectKind::Read => (true, false),
                     // Another name for an input that is there already.
@@ -272,6 +278,7 @@ impl Walk {
         };
         Flow {
             fed: flow.fed || fed,
+            piped: flow.piped,
             drained: flow.drained || drained,
         }
     }
