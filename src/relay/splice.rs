@@ -37,10 +37,18 @@ pub async fn splice(
     pulse: &Pulse,
     end: &CancellationToken,
 ) {
-    let ClientChannel {
-        mut input, output, ..
-    } = client;
-    let (mut from_target, to_target) = target;
+    join((client.input, client.output), target, passed, pulse, end).await;
+}
+
+async fn join<M>(
+    (mut input, output): (Drain, ChannelWriteHalf<M>),
+    (mut from_target, to_target): (Drain, ChannelWriteHalf<client::Msg>),
+    passed: &Passed,
+    pulse: &Pulse,
+    end: &CancellationToken,
+) where
+    M: From<(ChannelId, ChannelMsg)> + Send + Sync + 'static,
+{
     let closed = input.end();
     let mut to_client = pin!(pass(&mut from_target, &output, &passed.to_client, pulse));
     let both = async {
@@ -109,3 +117,6 @@ where
     let _ = output.eof().await;
     let _ = output.close().await;
 }
+
+#[cfg(test)]
+mod tests;
