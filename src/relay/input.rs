@@ -6,7 +6,6 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -20,13 +19,12 @@ use super::screen::Screen;
 use super::start::{Start, What};
 use super::suspension::what;
 use super::transfer::Transfer;
-use crate::domain::command::{Command, Layer, PARSED_BYTES, Reading, Scope, StandardInput};
+use crate::domain::command::{Command, Layer, Reading, Scope, StandardInput};
 use crate::domain::gate::{Effect, Event, Gate, Watch};
 use crate::domain::hold::Clearance;
 use crate::domain::id::{HoldId, SessionId};
 use crate::domain::recording::LiveRecording;
 use crate::domain::target::{Destination, EnforcementLayer, TargetInfo};
-use crate::domain::verdict::Verdict;
 use crate::flow::{Drain, Item};
 use crate::inspect;
 use crate::record::{Recorder, TerminalSize};
@@ -34,12 +32,9 @@ use crate::transfer::placed;
 
 mod holding;
 
-mod transferring;
+mod scripts;
 
-/// How long nothing more comes of a script until it is taken to be whole.
-const SCRIPT_PAUSE: Duration = Duration::from_millis(500);
-/// How long a program that runs its input is waited for to be given some, before it is asked about without.
-const NO_SCRIPT: Duration = Duration::from_secs(1);
+mod transferring;
 
 /// What the input side of one session works with.
 pub struct InputSide<'a> {
@@ -299,21 +294,6 @@ impl Running<'_, '_> {
         Ok(gate)
     }
 
-    /// Waits for the rest of a script, as long as more of it comes.
-    async fn gather(
-        &mut self,
-        input: &mut Drain,
-        gate: Gate,
-        lines: usize,
-    ) -> Result<Gate, InputEnd> {
-        let pause = if lines > 0 { SCRIPT_PAUSE } else { NO_SCRIPT };
-        match tokio::time::timeout(pause, input.next()).await {
-            Err(_) => self.event(gate, Event::Quiet).await,
-            Ok(Some(item)) => self.item(gate, item).await,
-            Ok(None) => Err(InputEnd::ClientGone),
-        }
-    }
-
     async fn settling(&mut self, input: &mut Drain, gate: Gate) -> Result<Gate, InputEnd> {
         let settled = async {
             if let Some(screen) = &self.side.screen {
@@ -443,54 +423,6 @@ impl Running<'_, '_> {
         self.readings
             .pop_front()
             .ok_or_else(|| InputEnd::Refused("a command came without its reading".to_owned()))
-    }
-
-    /// Whether more of a script is waited for, once, before anybody is asked about it.
-    fn gathers(&mut self, command: &Command, reading: &Reading, verdict: &Verdict) -> bool {
-        let scripted = match command.layer {
-            // What is not understood may run its input as well.
-            Layer::Exec => {
-                let runs = !reading.input.is_data() || reading.is_opaque();
-                (runs || !reading.escapes.is_empty())
-                    && self.side.side == Side::Pipes
-                    && command.script.is_none()
-            }
-            Layer::Line => self.side.side == Side::Pipes,
-            Layer::Shell | Layer::Subsystem | Layer::Forward | Layer::Transfer => false,
-        };
-        let waits = match verdict {
-            Verdict::Allow(_) => false,
-            Verdict::Hold(_) => true,
-            Verdict::Deny(_) => command.layer == Layer::Line,
-        };
-        self.gathered = scripted && waits && !self.gathered;
-        self.gathered
-    }
-
-    /// Lines of a script on standard input. Once some were not understood, those behind them may go on with them: all
-    /// are read together with what came since, and stay in doubt.
-    fn piped_lines(&self, lines: &[u8]) -> Reading {
-        match self.input {
-            StandardInput::Commands => {}
-            StandardInput::Code | StandardInput::Data => return inspect::code(lines),
-        }
-        if self.unread.is_empty() {
-            return inspect::lines(lines);
-        }
-        inspect::doubtful(
-            &[&self.unread, lines].concat(),
-            "a line that may go on with one that was not understood",
-        )
-    }
-
-    /// Keeps lines that were not understood for what comes behind them.
-    fn keep_unread(&mut self, lines: &[u8], reading: &Reading) {
-        if self.unread.is_empty() && !reading.is_opaque() {
-            return;
-        }
-        self.unread.extend_from_slice(lines);
-        let excess = self.unread.len().saturating_sub(PARSED_BYTES);
-        self.unread.drain(..excess);
     }
 
     async fn decide(&mut self, command: Command, reading: Reading) -> Result<Event, InputEnd> {

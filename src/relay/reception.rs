@@ -1,5 +1,9 @@
 //! Who is at the door: keys, certificates and sign-ins of one connection, then its channels.
 
+mod channels;
+
+mod credentials;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,15 +14,13 @@ use russh::keys::{Certificate, PublicKey};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use super::Services;
 use super::forwards::Forwards;
 use super::notices::Notices;
 use super::opening::{self, Ahead, Predialled, Wanted};
-use super::{Services, console, listener, session};
 use crate::accept::limits::Place;
-use crate::accept::{
-    Admission, ClientChannel, ClientConnection, Offer, Opened, Reception, Round, When, Wish,
-};
-use crate::certificate::{CertificateRefused, fingerprint};
+use crate::accept::{Admission, ClientConnection, Opened, Reception, Round, When, Wish};
+use crate::certificate::fingerprint;
 use crate::domain::audit::AuditEvent;
 use crate::domain::forward::Forward;
 use crate::domain::lifecycle::{AwaitingIdentity, Connected, Identified};
@@ -28,6 +30,8 @@ use crate::domain::target::{Asked, Destination};
 use crate::flow::Pulse;
 use crate::identity::{Progress, SignIn};
 use crate::store::Login;
+use channels::session_channel;
+use credentials::{bound, login_failed, presented};
 
 /// How long one round of a sign-in waits before the client is asked whether it is still there.
 const SLICE: Duration = Duration::from_secs(5);
@@ -266,51 +270,6 @@ impl Door {
     }
 }
 
-impl Door {
-    /// Serves the SSH connection that a client speaks inside a channel.
-    fn jump(&self, visit: Arc<Visit>, channel: ClientChannel, host: String) {
-        let Ok(name) = host.to_ascii_lowercase().parse::<TargetName>() else {
-            return;
-        };
-        let config = self.services.config();
-        let known = config.target(&name);
-        let predialled = known
-            .filter(|target| opening::may_connect(&visit, target))
-            .and_then(|target| opening::predial(&self.services, target));
-        let target = known.map_or(name, |target| target.info.name.clone());
-        let services = Arc::clone(&self.services);
-        let inside = Inside {
-            visit,
-            typed: host,
-            target,
-            predialled,
-        };
-        let tasks = &self.services.tasks;
-        tasks.spawn(async move { listener::serve_inside(services, channel, inside).await });
-    }
-
-    fn reach(&mut self, visit: &Arc<Visit>, offer: Offer) {
-        match self.forwards(visit) {
-            Ok(forwards) => forwards.reach(offer),
-            // Dropped, the channel is refused.
-            Err(reason) => visit.notices.say(&reason),
-        }
-    }
-
-    fn forwards(&mut self, visit: &Arc<Visit>) -> Result<&Forwards, String> {
-        let forwards = match self.forwards.take() {
-            Some(forwards) => forwards,
-            None => match self.asked()? {
-                Asked::Target(destination) => Forwards::new(visit, &destination)?,
-                Asked::Bastion => {
-                    return Err("the bastion itself forwards nothing: name a target".to_owned());
-                }
-            },
-        };
-        Ok(self.forwards.insert(forwards))
-    }
-}
-
 impl Reception for Door {
     fn banner(&self) -> Option<String> {
         let banner = self
@@ -462,84 +421,4 @@ impl Reception for Door {
         let forwards = self.forwards.as_ref();
         forwards.is_some_and(|forwards| forwards.unlisten(forward))
     }
-}
-
-async fn session_channel(
-    visit: Arc<Visit>,
-    asked: Result<Asked, String>,
-    channel: ClientChannel,
-    ahead: Option<Result<Ahead, String>>,
-) {
-    match (asked, ahead) {
-        (Ok(Asked::Bastion), _) => console::run(visit, channel).await,
-        (Ok(Asked::Target(_)), Some(Err(refusal))) | (Err(refusal), _) => {
-            console::refuse(channel, visit.pulse.clone(), &refusal).await
-        }
-        (Ok(Asked::Target(destination)), Some(Ok(ahead))) => {
-            session::run(visit, destination, channel, Some(ahead)).await;
-        }
-        (Ok(Asked::Target(destination)), None) => {
-            session::run(visit, destination, channel, None).await
-        }
-    }
-}
-
-/// Tells the audit of a sign-in that failed.
-async fn login_failed(
-    services: &Services,
-    source: IpAddr,
-    key: Option<KeyFingerprint>,
-    reason: String,
-) {
-    let event = AuditEvent::LoginFailed {
-        key,
-        source: source.to_string(),
-        reason,
-    };
-    if let Err(error) = services.audit.append(event, Timestamp::now()).await {
-        tracing::error!(%error, "a failed login could not be audited");
-    }
-}
-
-/// The identity behind a certificate, when it is ours, in time, not revoked, and was issued for that key.
-async fn presented(
-    services: &Services,
-    source: IpAddr,
-    certificate: &Certificate,
-) -> Result<VerifiedIdentity, String> {
-    let now = Timestamp::now();
-    let verified = services
-        .authority
-        .verify_user_certificate(certificate, source, now);
-    let presented = verified.map_err(|refused| refused.to_string())?;
-    if services
-        .store
-        .is_revoked(presented.serial)
-        .await
-        .map_err(|error| error.to_string())?
-    {
-        return Err(CertificateRefused::Revoked.to_string());
-    }
-    let issued = services.store.certificate_principal(presented.serial).await;
-    let Some((principal, key)) = issued.map_err(|error| error.to_string())? else {
-        return Err(CertificateRefused::NotIssued.to_string());
-    };
-    services
-        .authority
-        .identity(&presented, principal, &key)
-        .map_err(|refused| refused.to_string())
-}
-
-/// The identity that an earlier sign-in bound to a key.
-async fn bound(
-    services: &Services,
-    key: &KeyFingerprint,
-) -> Result<Option<VerifiedIdentity>, String> {
-    let now = Timestamp::now();
-    let login = services
-        .store
-        .login_for_key(key, now)
-        .await
-        .map_err(|error| error.to_string())?;
-    Ok(login.and_then(|login| crate::identity::bound(login, now)))
 }
