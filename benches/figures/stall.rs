@@ -15,20 +15,20 @@ const BOUND: f64 = 8.0;
 
 pub(crate) fn measure(road: &Road) {
     table::heading("memory that a stalled reader holds, at most", "bound");
+    let before = road.ours(Way::Hop(Recording::Frame)).meter.memory();
     for way in [Way::Hop(Recording::Frame), Way::Jump(Recording::Frame)] {
-        let grown = client_stalls(road, way);
+        let grown = (client_stalls(road, way) - before) / 1024.0;
         let name = format!("{}, the client stops reading", way.name());
         table::line(&name, grown, "MiB", BOUND, Goal::AtMost(1.0));
-        let grown = target_stalls(road, way);
+        let grown = (target_stalls(road, way) - before) / 1024.0;
         let name = format!("{}, the target stops reading", way.name());
         table::line(&name, grown, "MiB", BOUND, Goal::AtMost(1.0));
     }
 }
 
-/// The client reads nothing for a while, then everything.
+/// The client reads nothing for a while, then everything. Gives the most memory meanwhile, in KiB.
 fn client_stalls(road: &Road, way: Way) -> f64 {
     let mut ssh = road.ssh(way, Ciphers::Same, "head -c 300M /dev/zero");
-    let before = road.ours(way).meter.memory();
     ssh.stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = ssh.spawn().unwrap();
     let most = watch(road, way);
@@ -42,14 +42,13 @@ fn client_stalls(road: &Road, way: Way) -> f64 {
     }
     assert_eq!(count, 300 * 1024 * 1024);
     assert!(child.wait().unwrap().success());
-    (most - before) / 1024.0
+    most
 }
 
-/// The program on the target reads nothing for a while, then everything.
+/// The same with the program on the target.
 fn target_stalls(road: &Road, way: Way) -> f64 {
     let seconds = STALL.as_secs();
     let mut ssh = road.ssh(way, Ciphers::Same, &format!("sleep {seconds}; wc -c"));
-    let before = road.ours(way).meter.memory();
     let mut head = std::process::Command::new("head")
         .args(["-c", "300M", "/dev/zero"])
         .stdout(Stdio::piped())
@@ -62,7 +61,7 @@ fn target_stalls(road: &Road, way: Way) -> f64 {
     let output = child.wait_with_output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "314572800");
     head.wait().unwrap();
-    (most - before) / 1024.0
+    most
 }
 
 /// The most that it takes while the stall lasts.

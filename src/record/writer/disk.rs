@@ -65,7 +65,9 @@ struct Reel {
 }
 
 impl Reel {
+    /// Writes a batch. Only a session with much output keeps the buffer.
     fn write(&mut self, lines: Vec<Line>) -> io::Result<()> {
+        let before = self.bytes;
         for line in lines {
             self.encode(line);
             if self.text.len() >= BATCH_BYTES {
@@ -73,6 +75,9 @@ impl Reel {
             }
         }
         self.put()?;
+        if self.bytes - before < BATCH_BYTES as u64 {
+            self.text = Vec::new();
+        }
         self.sink.flush()
     }
 
@@ -91,14 +96,11 @@ impl Reel {
         }
     }
 
-    /// Writes what is encoded. Only a session with much output keeps the buffer.
+    /// Writes what is encoded.
     fn put(&mut self) -> io::Result<()> {
         self.digest.update(&self.text);
         self.bytes += self.text.len() as u64;
         self.sink.write_all(&self.text)?;
-        if self.text.len() < BATCH_BYTES {
-            self.text = Vec::new();
-        }
         self.text.clear();
         Ok(())
     }
