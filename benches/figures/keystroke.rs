@@ -15,9 +15,10 @@ use crate::road::{Ciphers, Layer, Recording, Road, Way};
 use crate::setting;
 use crate::table::{self, Goal, quantile};
 
-const KEYS: usize = 4000;
-/// Keys in a row, before another way has its turn.
-const BLOCK: usize = 50;
+const KEYS: usize = 8000;
+/// Keys in a row, before another way has its turn: enough of them for a process whose CPU is told in hundredths of a
+/// second.
+const BLOCK: usize = 200;
 const PATIENCE: Duration = Duration::from_secs(40);
 
 const HOP: Way = Way::Hop(Recording::Everything);
