@@ -360,3 +360,21 @@ fn many_files_and_many_requests_at_a_time_pass() {
     let proved = told.iter().filter(|event| event["sha256"].is_string());
     assert_eq!(proved.count(), 300, "{told:#?}");
 }
+
+#[test]
+fn an_old_scp_whose_path_climbs_is_held_as_a_command_and_still_copies() {
+    let world = World::start();
+    let (alice, carol) = (world.person("alice"), world.person("carol"));
+    let home = world.sshd.home();
+    fs::create_dir(home.join("sub")).unwrap();
+    fs::write(home.join("file"), "there").unwrap();
+    let remote = format!("db1:{}/sub/../file", home.display());
+    let mut scp = Running::start(&mut alice.program("scp", &["-O", "-q", &remote, "back"]));
+    let id = wait_until_held(&mut scp);
+    carol
+        .ssh(&["bastion", "approve", &id, "-m", "seen"])
+        .expect_success();
+    scp.finish().expect_success();
+    let back = fs::read_to_string(alice.home().join("back")).unwrap();
+    assert_eq!(back, "there");
+}

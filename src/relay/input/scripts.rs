@@ -39,6 +39,8 @@ impl Running<'_, '_> {
         verdict: &Verdict,
     ) -> bool {
         let scripted = match command.layer {
+            // What is followed as a transfer runs nothing of its input.
+            Layer::Exec if self.side.transfer.is_some() => false,
             // What is not understood may run its input as well.
             Layer::Exec => {
                 let runs = !reading.input.is_data() || reading.is_opaque();
