@@ -17,7 +17,7 @@ use crate::certificate::{
     BASTION_ONLY, CertificateRefused, PERSON_PREFIX, PresentedCertificate, verify_user_certificate,
 };
 use crate::config::CertificateConfig;
-use crate::domain::grant::TargetCertificate;
+use crate::domain::grant::{Runs, TargetCertificate};
 use crate::domain::principal::{Evidence, KeyFingerprint, Principal, VerifiedIdentity};
 
 /// Clocks may differ by so much: windows begin this long before now.
@@ -96,6 +96,12 @@ impl Authority {
         builder.valid_principal(certificate.grant.destination().login.as_str())?;
         if let Some(address) = dialled_from {
             builder.critical_option("source-address", address.to_string())?;
+        }
+        match &certificate.runs {
+            Runs::Anything => {}
+            Runs::Only(command) => {
+                builder.critical_option("force-command", command.text())?;
+            }
         }
         let permissions = certificate.permissions;
         for (wanted, name) in [

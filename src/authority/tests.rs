@@ -1,5 +1,9 @@
 use super::*;
 use crate::certificate::{fingerprint, verify_host_certificate};
+use crate::domain::command::{Command, Layer, Scope};
+use crate::domain::grant::{ForcedCommand, Grant, NotBound, Permissions};
+use crate::domain::hold::Clearance;
+use crate::domain::id::SessionId;
 use crate::domain::principal::{PrincipalKind, Subject};
 use crate::domain::target::Destination;
 
@@ -152,31 +156,41 @@ fn each_rule_refuses_a_certificate_that_breaks_it() {
     );
 }
 
-#[test]
-fn a_certificate_for_a_target_carries_only_what_the_session_needs() {
-    let authority = authority();
-    let subject = alice();
+fn grant() -> Grant {
     let identity = VerifiedIdentity::vouched(
-        subject,
+        alice(),
         KeyFingerprint::new("SHA256:x".into()),
         Evidence::BoundKey,
         later(3600),
     );
-    let destination = Destination {
-        login: "deploy".parse().unwrap(),
+    Grant::for_tests(&identity, destination("deploy"), SOURCE)
+}
+
+fn destination(login: &str) -> Destination {
+    Destination {
+        login: login.parse().unwrap(),
         target: "db1".parse().unwrap(),
-    };
-    let grant = crate::domain::grant::Grant::for_tests(&identity, destination, SOURCE);
-    let session = crate::domain::id::SessionId::new(now(), [1; 10]);
-    let wanted = TargetCertificate {
-        grant: &grant,
-        session,
-        permissions: crate::domain::grant::Permissions {
+    }
+}
+
+fn wanted(grant: &Grant, runs: Runs) -> TargetCertificate<'_> {
+    TargetCertificate {
+        grant,
+        session: SessionId::new(now(), [1; 10]),
+        permissions: Permissions {
             pty: true,
-            ..Default::default()
+            ..Permissions::default()
         },
+        runs,
         lifetime: Duration::from_secs(120),
-    };
+    }
+}
+
+#[test]
+fn a_certificate_for_a_target_carries_only_what_the_session_needs() {
+    let (authority, grant) = (authority(), grant());
+    let wanted = wanted(&grant, Runs::Anything);
+    let session = wanted.session;
     let (key, certificate) = authority
         .mint_for_target(&wanted, Some(SOURCE), 9, now())
         .unwrap();
@@ -187,14 +201,54 @@ fn a_certificate_for_a_target_carries_only_what_the_session_needs() {
         certificate.extensions().keys().collect::<Vec<_>>(),
         ["permit-pty"]
     );
-    assert_eq!(
-        certificate
-            .critical_options()
-            .get("source-address")
-            .map(String::as_str),
-        Some("127.0.0.1")
-    );
+    let options = certificate.critical_options();
+    assert_eq!(options.keys().collect::<Vec<_>>(), ["source-address"]);
+    assert_eq!(options["source-address"], "127.0.0.1");
     assert_eq!(certificate.valid_before(), later(120).as_second() as u64);
+}
+
+/// The command that a certificate is bound to, for an exec or other request as `login`.
+fn forced(layer: Layer, login: &str, bytes: &[u8]) -> Result<String, NotBound> {
+    let grant = grant();
+    let clearance = Clearance::for_tests(Command {
+        scope: Scope {
+            destination: destination(login),
+            session: SessionId::new(now(), [1; 10]),
+            ordinal: 0,
+        },
+        layer,
+        bytes: bytes.to_vec(),
+        script: None,
+    });
+    let runs = Runs::Only(ForcedCommand::of(&clearance, &grant)?);
+    let minted = authority().mint_for_target(&wanted(&grant, runs), None, 9, now());
+    let (_, certificate) = minted.unwrap();
+    let options = certificate.critical_options();
+    assert_eq!(options.keys().collect::<Vec<_>>(), ["force-command"]);
+    Ok(options["force-command"].clone())
+}
+
+#[test]
+fn a_certificate_is_bound_to_the_exact_text_of_a_command_for_its_own_destination() {
+    let text = "  sudo -n id; echo 'ä\t\n' ";
+    assert_eq!(
+        forced(Layer::Exec, "deploy", text.as_bytes()),
+        Ok(text.to_owned())
+    );
+    for (layer, login) in [(Layer::Exec, "root"), (Layer::Line, "deploy")] {
+        assert_eq!(forced(layer, login, b"id"), Err(NotBound::OtherThing));
+    }
+}
+
+#[test]
+fn what_a_certificate_cannot_hold_is_bound_to_none() {
+    for bytes in [&b"id \xff"[..], b"id\0; sudo id"] {
+        assert_eq!(forced(Layer::Exec, "deploy", bytes), Err(NotBound::NoText));
+    }
+    assert_eq!(forced(Layer::Exec, "deploy", b""), Err(NotBound::Empty));
+    let long = vec![b'x'; 128 * 1024];
+    assert_eq!(forced(Layer::Exec, "deploy", &long), Err(NotBound::TooLong));
+    assert!(forced(Layer::Exec, "deploy", &long[1..]).is_ok());
 }
 
 #[test]

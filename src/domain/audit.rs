@@ -84,6 +84,9 @@ pub enum AuditEvent {
         principals: Vec<String>,
         /// Until when it may be used.
         until: Timestamp,
+        /// The digest of the one command that it runs, where it is bound to one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        command: Option<CommandDigest>,
     },
     /// A session started.
     SessionStarted {

@@ -1,4 +1,5 @@
-//! Grants and the certificates that are minted from them: permission to open one target as one login until a time.
+//! Grants and the certificates that are minted from them: permission to open one target as one login until a time, and
+//! what a certificate may be bound to beyond that.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -6,6 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::domain::action::Action;
+use crate::domain::command::{CommandDigest, Layer};
+use crate::domain::hold::Clearance;
 use crate::domain::id::SessionId;
 use crate::domain::principal::{Principal, VerifiedIdentity};
 use crate::domain::target::Destination;
@@ -72,6 +75,87 @@ pub struct Permissions {
     pub agent_forwarding: bool,
 }
 
+/// Longest command that a certificate is bound to, in bytes: what Linux takes as one argument (`MAX_ARG_STRLEN`).
+const FORCED_BYTES: usize = 128 * 1024 - 1;
+
+/// Why no certificate can be bound to a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotBound {
+    /// It is no exec request, or for another destination.
+    #[error("this cannot be bound to a certificate")]
+    OtherThing,
+    /// The option of a certificate is text.
+    #[error(
+        "an approved command is bound to a certificate, which only holds text: leave out what is no UTF-8"
+    )]
+    NoText,
+    /// There is nothing in it.
+    #[error("an approved command is bound to a certificate, and this one is empty")]
+    Empty,
+    /// A target could not start it.
+    #[error(
+        "an approved command is bound to a certificate and may be {FORCED_BYTES} bytes long; send what is longer as a file, or on standard input"
+    )]
+    TooLong,
+}
+
+/// The one command that a certificate runs (`force-command`), whatever is asked for with it. Made from a clearance only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForcedCommand {
+    text: String,
+    digest: CommandDigest,
+}
+
+impl ForcedCommand {
+    /// The command of a clearance for the destination of a grant.
+    ///
+    /// # Errors
+    /// When it is anything else, or cannot stand in a certificate.
+    pub fn of(clearance: &Clearance, grant: &Grant) -> Result<Self, NotBound> {
+        let command = clearance.command();
+        if command.layer != Layer::Exec || command.scope.destination != *grant.destination() {
+            return Err(NotBound::OtherThing);
+        }
+        Ok(Self {
+            text: Self::text_of(&command.bytes)?.to_owned(),
+            digest: command.digest(),
+        })
+    }
+
+    /// The text that a command would have in a certificate.
+    ///
+    /// # Errors
+    /// When it cannot stand there: nobody need be asked for an approval.
+    pub fn text_of(command: &[u8]) -> Result<&str, NotBound> {
+        match std::str::from_utf8(command) {
+            Ok(text) if text.len() > FORCED_BYTES => Err(NotBound::TooLong),
+            Ok(text) if text.contains('\0') => Err(NotBound::NoText),
+            Ok("") => Err(NotBound::Empty),
+            Ok(text) => Ok(text),
+            Err(_) => Err(NotBound::NoText),
+        }
+    }
+
+    /// The text, as it stands in the certificate.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The digest of the command with its place.
+    pub fn digest(&self) -> &CommandDigest {
+        &self.digest
+    }
+}
+
+/// What may run under a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Runs {
+    /// Whatever the bastion asks for.
+    Anything,
+    /// One command.
+    Only(ForcedCommand),
+}
+
 /// What a certificate for a target is to say (OpenSSH PROTOCOL.certkeys).
 #[derive(Debug, Clone)]
 pub struct TargetCertificate<'a> {
@@ -81,6 +165,8 @@ pub struct TargetCertificate<'a> {
     pub session: SessionId,
     /// Its rights.
     pub permissions: Permissions,
+    /// What may run under it.
+    pub runs: Runs,
     /// How long it may be used to log in.
     pub lifetime: Duration,
 }

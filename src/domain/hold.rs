@@ -296,9 +296,10 @@ impl Resolved {
     /// The command is handed back when the hold was not approved or was opened for anything else.
     pub fn clear(&self, command: Command) -> Result<Clearance, Command> {
         match self.resolution {
-            Resolution::Approved { .. } if command.digest() == self.hold.digest => {
-                Ok(Clearance { command })
-            }
+            Resolution::Approved { .. } if command.digest() == self.hold.digest => Ok(Clearance {
+                command,
+                basis: Basis::Approval,
+            }),
             Resolution::Approved { .. }
             | Resolution::Refused { .. }
             | Resolution::Expired
@@ -311,6 +312,16 @@ impl Resolved {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Clearance {
     command: Command,
+    basis: Basis,
+}
+
+/// What a clearance rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Basis {
+    /// Policy lets it run, or it does nothing.
+    Policy,
+    /// People approved it.
+    Approval,
 }
 
 impl Clearance {
@@ -327,7 +338,10 @@ impl Clearance {
         let destination = &command.scope.destination;
         let matter = command_matter(&destination.login, &destination.target, &command.digest());
         if permit.covers(&principal.subject, action, &matter) {
-            Ok(Self { command })
+            Ok(Self {
+                command,
+                basis: Basis::Policy,
+            })
         } else {
             Err(command)
         }
@@ -339,7 +353,10 @@ impl Clearance {
     /// The command is handed back when it holds anything but white space.
     pub fn of_nothing(command: Command) -> Result<Self, Command> {
         if command.bytes.iter().all(u8::is_ascii_whitespace) {
-            Ok(Self { command })
+            Ok(Self {
+                command,
+                basis: Basis::Policy,
+            })
         } else {
             Err(command)
         }
@@ -359,7 +376,10 @@ impl Clearance {
             Layer::Line | Layer::Shell | Layer::Forward | Layer::Transfer => false,
         };
         if opens {
-            Ok(Self { command })
+            Ok(Self {
+                command,
+                basis: Basis::Policy,
+            })
         } else {
             Err(command)
         }
@@ -368,6 +388,11 @@ impl Clearance {
     /// What may be sent.
     pub fn command(&self) -> &Command {
         &self.command
+    }
+
+    /// What it rests on.
+    pub fn basis(&self) -> Basis {
+        self.basis
     }
 
     /// The bytes, to be sent now.
@@ -380,7 +405,10 @@ impl Clearance {
 impl Clearance {
     /// A clearance for tests of what takes one.
     pub(crate) fn for_tests(command: Command) -> Self {
-        Self { command }
+        Self {
+            command,
+            basis: Basis::Policy,
+        }
     }
 }
 

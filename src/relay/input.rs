@@ -13,7 +13,7 @@ use russh::ChannelMsg;
 
 use super::client::{Client, Side};
 use super::decision::{Asker, Decision, subsystem_reading};
-use super::launch::{Launch, Program, ProgramGone};
+use super::launch::{Launch, NotStarted, Program, ProgramGone};
 use super::reception::Visit;
 use super::screen::Screen;
 use super::start::{Start, What};
@@ -21,6 +21,7 @@ use super::suspension::what;
 use super::transfer::Transfer;
 use crate::domain::command::{Command, Layer, Reading, Scope, StandardInput};
 use crate::domain::gate::{Effect, Event, Gate, Watch};
+use crate::domain::grant::ForcedCommand;
 use crate::domain::hold::Clearance;
 use crate::domain::id::{HoldId, SessionId};
 use crate::domain::recording::LiveRecording;
@@ -459,6 +460,12 @@ impl Running<'_, '_> {
         match asker.decision(command.clone(), action, verdict) {
             Decision::Cleared(clearance) => Ok(Event::Cleared(clearance)),
             Decision::Hold(action, requirements) => {
+                if command.layer == Layer::Exec
+                    && let Err(why) = ForcedCommand::text_of(&command.bytes)
+                {
+                    self.refuse(why.to_string()).await;
+                    return Ok(Event::Denied);
+                }
                 self.hold(command, reading, action, &requirements).await
             }
             Decision::Denied(denial) => {
@@ -481,5 +488,14 @@ fn broken(error: crate::record::RecordError) -> InputEnd {
 impl From<ProgramGone> for InputEnd {
     fn from(_: ProgramGone) -> Self {
         Self::ProgramGone
+    }
+}
+
+impl From<NotStarted> for InputEnd {
+    fn from(error: NotStarted) -> Self {
+        match error {
+            NotStarted::Gone(gone) => gone.into(),
+            NotStarted::Refused(reason) => Self::Failed(reason),
+        }
     }
 }

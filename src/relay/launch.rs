@@ -5,18 +5,23 @@ use russh::client::Msg;
 use russh::{ChannelWriteHalf, Sig};
 use tokio::sync::oneshot;
 
+use super::opening::{Bond, Ground, Refusal};
 use super::start::{PtyRequest, Start};
 use crate::domain::command::Layer;
-use crate::domain::hold::Clearance;
+use crate::domain::hold::{Basis, Clearance};
 use crate::flow::Drain;
-use crate::target::{Link, TargetChannel};
+use crate::target::{Link, Openings, TargetChannel};
 
 /// Everything that a program is started with.
 pub struct Launch {
     /// The channel on the target.
-    pub channel: TargetChannel,
+    pub ground: Ground,
+    /// What opens another one, for a command that people approved.
+    pub bond: Bond,
     /// Who relays its output.
     pub output: oneshot::Sender<Drain>,
+    /// Who takes what the target opens.
+    pub openings: oneshot::Sender<Openings>,
     /// What the client asked for.
     pub start: Start,
     /// The clearance of the client's agent, where it is passed on.
@@ -38,6 +43,23 @@ pub enum Program {
 #[error("the target went away")]
 pub struct ProgramGone;
 
+/// Why a program was not started.
+#[derive(Debug, thiserror::Error)]
+pub enum NotStarted {
+    /// It was started before, or the target is gone.
+    #[error(transparent)]
+    Gone(#[from] ProgramGone),
+    /// The target does not let it start; the text is for its user.
+    #[error("{0}")]
+    Refused(Refusal),
+}
+
+impl From<russh::Error> for NotStarted {
+    fn from(error: russh::Error) -> Self {
+        Self::Gone(error.into())
+    }
+}
+
 impl From<russh::Error> for ProgramGone {
     fn from(_: russh::Error) -> Self {
         Self
@@ -45,18 +67,19 @@ impl From<russh::Error> for ProgramGone {
 }
 
 impl Program {
-    /// Starts what was cleared, with the terminal and the environment that the client asked for.
+    /// Starts what was cleared, with the terminal and the environment that the client asked for. A command that people
+    /// approved is started under a certificate that runs nothing else.
     ///
     /// # Errors
-    /// When it was started before, or the target is gone.
-    pub async fn start(&mut self, clearance: Clearance) -> Result<(), ProgramGone> {
+    /// When it was started before, or the target is gone or does not let it start.
+    pub async fn start(&mut self, clearance: Clearance) -> Result<(), NotStarted> {
         match std::mem::replace(self, Self::Gone) {
             Self::Waiting(launch) => {
                 let (output, link) = launch.begin(clearance).await?;
                 *self = Self::Running(output, link);
                 Ok(())
             }
-            Self::Running(..) | Self::Gone => Err(ProgramGone),
+            Self::Running(..) | Self::Gone => Err(ProgramGone.into()),
         }
     }
 
@@ -126,26 +149,17 @@ impl Launch {
     async fn begin(
         self,
         clearance: Clearance,
-    ) -> Result<(ChannelWriteHalf<Msg>, Link), russh::Error> {
-        let output = &self.channel.output;
+    ) -> Result<(ChannelWriteHalf<Msg>, Link), NotStarted> {
+        let mut channel = channel(self.ground, &self.bond, &clearance).await?;
+        let output = &channel.output;
         for (name, value) in &self.start.environment {
             output.set_env(false, name.as_str(), value.as_str()).await?;
         }
-        if let Some(PtyRequest {
-            term,
-            columns,
-            rows,
-            width,
-            height,
-            modes,
-        }) = &self.start.pty
-        {
-            output
-                .request_pty(true, term, *columns, *rows, *width, *height, modes)
-                .await?;
+        if let Some(pty) = &self.start.pty {
+            request(output, pty).await?;
         }
         if let Some(agent) = &self.agent
-            && self.channel.expect_agent(agent)
+            && channel.expect_agent(agent)
         {
             output.agent_forward(false).await?;
         }
@@ -160,11 +174,45 @@ impl Launch {
             }
             Layer::Shell => output.request_shell(true).await?,
             Layer::Line | Layer::Forward | Layer::Transfer => {
-                return Err(russh::Error::Inconsistent);
+                return Err(russh::Error::Inconsistent.into());
             }
         }
-        let (input, output, link) = self.channel.into_parts();
+        if let Some(openings) = channel.openings() {
+            let _ = self.openings.send(openings);
+        }
+        let (input, output, link) = channel.into_parts();
         let _ = self.output.send(input);
         Ok((output, link))
     }
+}
+
+/// The channel to start something on: a new one for what people approved, as far as a certificate can be bound to it.
+async fn channel(
+    ground: Ground,
+    bond: &Bond,
+    clearance: &Clearance,
+) -> Result<TargetChannel, NotStarted> {
+    let again = match (ground, clearance.command().layer, clearance.basis()) {
+        (Ground::Open(_), Layer::Exec, Basis::Approval)
+        | (Ground::BoundOnly(_), Layer::Exec, Basis::Policy | Basis::Approval) => {
+            bond.open(clearance).await
+        }
+        (Ground::Open(channel), _, _) => Ok(channel),
+        (Ground::BoundOnly(refusal), _, _) => Err(refusal),
+    };
+    again.map_err(NotStarted::Refused)
+}
+
+async fn request(output: &ChannelWriteHalf<Msg>, pty: &PtyRequest) -> Result<(), russh::Error> {
+    let PtyRequest {
+        term,
+        columns,
+        rows,
+        width,
+        height,
+        modes,
+    } = pty;
+    output
+        .request_pty(true, term, *columns, *rows, *width, *height, modes)
+        .await
 }

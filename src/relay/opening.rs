@@ -10,15 +10,19 @@ use tokio::sync::oneshot;
 use super::decision::Asker;
 use super::reception::Visit;
 use super::{Services, new_session_id};
+use crate::audit::AuditError;
+use crate::authority::AuthorityError;
 use crate::config::TargetConfig;
 use crate::domain::action::Action;
 use crate::domain::audit::AuditEvent;
-use crate::domain::grant::{Permissions, TargetCertificate};
+use crate::domain::grant::{ForcedCommand, Grant, Permissions, Runs, TargetCertificate};
+use crate::domain::hold::Clearance;
 use crate::domain::id::SessionId;
 use crate::domain::lifecycle::Granted;
 use crate::domain::name::TargetName;
 use crate::domain::target::{Destination, TargetInfo};
 use crate::domain::verdict::{Denial, Permit, Verdict};
+use crate::store::StoreError;
 use crate::target::{self, Dialled, Link, TargetChannel, TargetError, Turn};
 
 /// A session on a target that is ready to be told what to run.
@@ -26,9 +30,56 @@ pub struct Opening {
     /// What was granted.
     pub granted: Granted,
     /// The session's channel on the target.
-    pub channel: TargetChannel,
+    pub ground: Ground,
     /// Whether the certificate permits a terminal.
     pub pty: bool,
+}
+
+/// What a session stands on.
+pub enum Ground {
+    /// A channel on the target.
+    Open(TargetChannel),
+    /// An account that takes only certificates which are bound to a command, as root's where sshd says
+    /// `PermitRootLogin forced-commands-only`; with what to say about anything else.
+    BoundOnly(Refusal),
+}
+
+/// What it takes to open a channel once more for a session, for one command.
+pub struct Bond {
+    /// The connection.
+    pub visit: Arc<Visit>,
+    /// What was granted.
+    pub grant: Grant,
+    /// The session.
+    pub session: SessionId,
+    /// The rights of the certificate.
+    pub permissions: Permissions,
+}
+
+impl Bond {
+    /// Opens a channel under a certificate that runs the cleared command and nothing else; the target's sshd sees to
+    /// that, whatever it is asked for.
+    ///
+    /// # Errors
+    /// When the command cannot be bound, or the target cannot be reached or does not let us in.
+    pub async fn open(&self, clearance: &Clearance) -> Result<TargetChannel, Refusal> {
+        let Self {
+            visit,
+            grant,
+            session,
+            permissions,
+        } = self;
+        let text = |error: &dyn std::fmt::Display| error.to_string();
+        let forced = ForcedCommand::of(clearance, grant).map_err(|error| text(&error))?;
+        let (target, _) = find(visit, grant.destination())?;
+        let dialled = dial(&visit.services, &target).await;
+        let (dialled, _turn) = dialled.map_err(|error| text(&error))?;
+        let certificate = certificate(visit, grant, *session, *permissions, Runs::Only(forced));
+        let link = log_in(visit, dialled, certificate).await;
+        let link = link.map_err(|error| text(&error))?;
+        let channel = link.open(&visit.services.tasks).await;
+        channel.map_err(|error| text(&error))
+    }
 }
 
 /// Why there is no session, in words for its user.
@@ -48,6 +99,8 @@ type Claimant = oneshot::Sender<Result<Opening, Refusal>>;
 
 /// How long what was opened ahead waits for somebody to take it: a client that only forwards (`ssh -N`) never does.
 const UNCLAIMED: Duration = Duration::from_secs(60);
+/// The account whose logins sshd may restrict to commands (`PermitRootLogin`).
+const ROOT: &str = "root";
 
 impl Ahead {
     /// Whether it waits no more.
@@ -196,14 +249,27 @@ async fn open(
         agent_forwarding,
         port_forwarding: false,
     };
-    let (granted, link, turn) =
-        link(visit, target, destination, session, predialled, permissions).await?;
-    let channel = link.open(&visit.services.tasks).await;
+    let (granted, dialled, turn) = approach(visit, target, destination, predialled).await?;
+    let grant = granted.grant();
+    let certificate = certificate(visit, grant, session, permissions, Runs::Anything);
+    let opened = match log_in(visit, dialled, certificate).await {
+        Ok(link) => link.open(&visit.services.tasks).await,
+        Err(NotIn::Target(error)) => Err(error),
+        Err(error) => return Err(error.to_string()),
+    };
+    let ground = match opened {
+        Ok(channel) => Ground::Open(channel),
+        // An sshd that restricts root to commands hangs up, after it let in what is none.
+        Err(error) if grant.destination().login.as_str() == ROOT => {
+            Ground::BoundOnly(error.to_string())
+        }
+        Err(error) => return Err(error.to_string()),
+    };
     // The next one begins when `sshd` counts this one no more, which it does once a channel is open.
     drop(turn);
     Ok(Opening {
         granted,
-        channel: channel.map_err(|error| error.to_string())?,
+        ground,
         pty,
     })
 }
@@ -221,6 +287,20 @@ pub async fn link(
     predialled: Option<Predialled>,
     permissions: Permissions,
 ) -> Result<(Granted, Link, Turn), Refusal> {
+    let (granted, dialled, turn) = approach(visit, target, destination, predialled).await?;
+    let grant = granted.grant();
+    let certificate = certificate(visit, grant, session, permissions, Runs::Anything);
+    let link = log_in(visit, dialled, certificate).await;
+    Ok((granted, link.map_err(|error| error.to_string())?, turn))
+}
+
+/// Asks whether the person may connect, and dials.
+async fn approach(
+    visit: &Arc<Visit>,
+    target: &TargetConfig,
+    destination: Destination,
+    predialled: Option<Predialled>,
+) -> Result<(Granted, Dialled, Turn), Refusal> {
     let asker = Asker::new(visit, &target.info, &destination.login);
     let verdict = asker.verdict(Action::Connect);
     let told = visit.services.audit.append(
@@ -254,9 +334,7 @@ pub async fn link(
     let (told, dialled) = tokio::join!(told, dialling);
     told.map_err(|error| error.to_string())?;
     let (dialled, turn) = dialled.map_err(|error| error.to_string())?;
-    let granted = grant(visit, destination, &permit)?;
-    let link = log_in(visit, dialled, &granted, session, permissions).await?;
-    Ok((granted, link, turn))
+    Ok((grant(visit, destination, &permit)?, dialled, turn))
 }
 
 fn denied(denial: &Denial, target: &TargetConfig) -> Refusal {
@@ -270,46 +348,65 @@ fn grant(visit: &Visit, destination: Destination, permit: &Permit) -> Result<Gra
     granted.map_err(|closed| closed.reason.to_string())
 }
 
+/// Why nobody was logged in.
+#[derive(Debug, thiserror::Error)]
+enum NotIn {
+    /// The target says no, or nothing.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// There is no serial number for a certificate.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no certificate.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
+    /// It could not be audited.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+}
+
+fn certificate<'a>(
+    visit: &Visit,
+    grant: &'a Grant,
+    session: SessionId,
+    permissions: Permissions,
+    runs: Runs,
+) -> TargetCertificate<'a> {
+    TargetCertificate {
+        grant,
+        session,
+        permissions,
+        runs,
+        lifetime: visit.services.config().certificates.session_ttl,
+    }
+}
+
 async fn log_in(
     visit: &Visit,
     dialled: Dialled,
-    granted: &Granted,
-    session: SessionId,
-    permissions: Permissions,
-) -> Result<Link, Refusal> {
+    certificate: TargetCertificate<'_>,
+) -> Result<Link, NotIn> {
     let services = &visit.services;
     let now = Timestamp::now();
-    let certificate = TargetCertificate {
-        grant: granted.grant(),
-        session,
-        permissions,
-        lifetime: services.config().certificates.session_ttl,
-    };
-    let serial = services
-        .store
-        .next_serial()
-        .await
-        .map_err(|error| error.to_string())?;
-    let minted = services
-        .authority
-        .mint_for_target(&certificate, dialled.from(), serial, now);
-    let (key, signed) = minted.map_err(|error| error.to_string())?;
+    let serial = services.store.next_serial().await?;
+    let (key, signed) =
+        services
+            .authority
+            .mint_for_target(&certificate, dialled.from(), serial, now)?;
     let event = AuditEvent::Certificate {
         serial,
         key_id: certificate.key_id(),
-        person: granted.grant().principal().subject.clone(),
+        person: certificate.grant.principal().subject.clone(),
         principals: signed.valid_principals().to_vec(),
         until: now.saturating_add(certificate.lifetime).unwrap_or(now),
+        command: match &certificate.runs {
+            Runs::Anything => None,
+            Runs::Only(command) => Some(command.digest().clone()),
+        },
     };
-    services
-        .audit
-        .append(event, now)
-        .await
-        .map_err(|error| error.to_string())?;
-    let link = dialled
-        .log_in(&granted.grant().destination().login, key, signed)
-        .await;
-    link.map_err(|error| error.to_string())
+    services.audit.append(event, now).await?;
+    let login = &certificate.grant.destination().login;
+    Ok(dialled.log_in(login, key, signed).await?)
 }
 
 fn connect_event(visit: &Visit, destination: &Destination, verdict: &Verdict) -> AuditEvent {

@@ -297,6 +297,7 @@ impl<'a> Operations<'a> {
             person: self.me().subject.clone(),
             principals: certificate.valid_principals().to_vec(),
             until,
+            command: None,
         };
         let (kept, told) = tokio::join!(kept, services.audit.append(event, now));
         kept.map_err(failed)?;

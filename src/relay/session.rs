@@ -11,7 +11,7 @@ use super::client::{Client, Ending, Side};
 use super::decision::Asker;
 use super::input::{InputEnd, InputSide, Suspended};
 use super::launch::Launch;
-use super::opening::{self, Ahead, Opening, Wanted};
+use super::opening::{self, Ahead, Bond, Ground, Opening, Wanted};
 use super::output::{OutputEnd, OutputSide};
 use super::reception::Visit;
 use super::registry::Entry;
@@ -22,6 +22,7 @@ use crate::accept::ClientChannel;
 use crate::accept::limits::Share;
 use crate::domain::audit::AuditEvent;
 use crate::domain::command::{Command, visible};
+use crate::domain::grant::Permissions;
 use crate::domain::hold::{Clearance, Hold};
 use crate::domain::id::SessionId;
 use crate::domain::lifecycle::Attached;
@@ -33,7 +34,7 @@ use crate::flow::{Drain, idle_for};
 use crate::record::{
     Opening as RecordOpening, Origin, Outcome, RecordError, RecordLimit, Recorder,
 };
-use crate::target::{Openings, TargetChannel};
+use crate::target::Openings;
 
 /// Notices about the agent that may wait for the client's terminal.
 const AGENT_NOTICES: usize = 4;
@@ -67,7 +68,7 @@ pub async fn run(
                         client: &client,
                         side,
                     };
-                    session.run(input, start, opening.channel).await
+                    session.run(input, start, opening.ground).await
                 }
                 Err(refusal) => {
                     client.say(side, &refusal).await;
@@ -128,7 +129,7 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    async fn run(&self, input: Drain, start: Start, channel: TargetChannel) -> Ending {
+    async fn run(&self, input: Drain, start: Start, ground: Ground) -> Ending {
         let services = &self.visit.services;
         let entry = services.registry.enter(self.attached.session());
         let course = match Box::pin(self.begin(&start)).await {
@@ -139,7 +140,7 @@ impl Session<'_> {
                 return Ending::Refused(reason);
             }
         };
-        let ending = self.relay(input, start, channel, &course, entry).await;
+        let ending = self.relay(input, start, ground, &course, entry).await;
         Box::pin(self.finish(&course, &ending)).await;
         ending
     }
@@ -232,7 +233,7 @@ impl Session<'_> {
         &self,
         mut input: Drain,
         start: Start,
-        mut channel: TargetChannel,
+        ground: Ground,
         course: &Course,
         entry: Entry,
     ) -> Ending {
@@ -283,13 +284,13 @@ impl Session<'_> {
             }
         };
         let agent = Box::pin(self.agent(&start, left)).await;
-        let agents = self.agents(
-            agent.as_ref().map(|a| a.command().clone()),
-            channel.openings(),
-        );
+        let (opener, openings) = oneshot::channel();
+        let agents = self.agents(agent.as_ref().map(|a| a.command().clone()), openings);
         let launch = Launch {
-            channel,
+            ground,
+            bond: self.bond(&start, agent.is_some()),
             output: sender,
+            openings: opener,
             start,
             agent,
         };
@@ -405,9 +406,25 @@ impl Session<'_> {
         }
     }
 
+    /// What opens the target again for a command that people approved, with no more rights than it needs.
+    fn bond(&self, start: &Start, agent_forwarding: bool) -> Bond {
+        Bond {
+            visit: Arc::clone(self.visit),
+            grant: self.attached.grant().clone(),
+            session: self.attached.session(),
+            permissions: Permissions {
+                pty: start.pty.is_some(),
+                agent_forwarding,
+                port_forwarding: false,
+            },
+        }
+    }
+
     /// Passes on the client's agent to those of the target who were let.
-    async fn agents(&self, command: Option<Command>, openings: Option<Openings>) {
-        if let (Some(command), Some(openings)) = (command, openings) {
+    async fn agents(&self, command: Option<Command>, openings: oneshot::Receiver<Openings>) {
+        if let Some(command) = command
+            && let Ok(openings) = openings.await
+        {
             let connection = self.client.connection();
             agent::serve(&self.asker(), &command, openings, connection).await;
         }

@@ -41,6 +41,8 @@ mod forwards;
 
 mod holds;
 
+mod bound;
+
 mod line;
 
 mod commands;

@@ -69,13 +69,19 @@ impl Sshd {
             .arg(ca)
             .args(options);
         run(keygen.arg(at.join("host_key.pub"))).expect_success();
-        let file = at.join("sshd_config");
         let certificate = format!("HostCertificate {}/host_key-cert.pub\n", at.display());
-        let text = fs::read_to_string(&file).unwrap() + &certificate;
+        self.configure_anew(|text| text + &certificate);
+    }
+
+    /// Has it read another configuration.
+    pub(crate) fn configure_anew(&self, change: impl FnOnce(String) -> String) {
+        let file = self.folder.path().join("sshd_config");
+        let text = change(fs::read_to_string(&file).unwrap());
         fs::write(&file, text).unwrap();
-        self.server.signal("HUP");
         let listening = format!("Server listening on 127.0.0.1 port {}", self.port);
-        let again = || (self.log().matches(&listening).count() > 1).then_some(());
+        let before = self.log().matches(&listening).count();
+        self.server.signal("HUP");
+        let again = || (self.log().matches(&listening).count() > before).then_some(());
         eventually(PATIENCE, again).expect("sshd starts again");
     }
 
