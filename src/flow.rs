@@ -27,7 +27,7 @@ pub use queue::{Credited, Drain, Ended, Filler, Item, pump, queue};
 pub use stream::ChannelStream;
 
 /// Bytes of one channel that may wait here before its peer is slowed.
-const CHANNEL_BYTES: usize = 4 * 1024 * 1024;
+const CHANNEL_BYTES: usize = 3 * 1024 * 1024;
 
 /// The window that an idle channel is granted.
 const WINDOW_BYTES: usize = 2 * 1024 * 1024;

@@ -110,7 +110,7 @@ fn report(ciphers: Ciphers, direction: Direction, measured: &[Measured; 6]) {
     let stock = median(&measured[0].cost);
     for (way, measured) in ways().filter(|(_, measured)| !measured.cost.is_empty()) {
         let goal = match (way, ciphers) {
-            (Way::Hop(Recording::Frame), Ciphers::Same) => Goal::AtMost(1.7),
+            (Way::Hop(Recording::Usual), Ciphers::Same) => Goal::AtMost(1.7),
             (Way::Hop(Recording::Everything), Ciphers::Same) => Goal::AtMost(2.0),
             (Way::Direct | Way::Stock | Way::Jump(_) | Way::Hop(_), _) => Goal::Nothing,
         };

@@ -23,7 +23,7 @@ const SECONDS: usize = 20;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) fn measure(road: &Road) {
-    let way = Way::Hop(Recording::Frame);
+    let way = Way::Hop(Recording::Usual);
     let idle = memory::idle_sessions(road, way, setting("COUNTERSIGN_BENCH_SESSIONS", IDLE));
     let ours = road.ours(way);
     let key = russh::keys::load_secret_key(ours.alice.home().join("id_ed25519"), None).unwrap();

@@ -27,7 +27,7 @@ const KINDS: [(Way, Terminal, &str, Goal); 5] = [
         Goal::Nothing,
     ),
     (
-        Way::Hop(Recording::Frame),
+        Way::Hop(Recording::Usual),
         Terminal::None,
         "one hop",
         Goal::AtMost(0.07),
@@ -39,7 +39,7 @@ const KINDS: [(Way, Terminal, &str, Goal); 5] = [
         Goal::AtMost(0.10),
     ),
     (
-        Way::Jump(Recording::Frame),
+        Way::Jump(Recording::Usual),
         Terminal::None,
         "-J",
         Goal::AtMost(0.07),

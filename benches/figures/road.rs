@@ -29,8 +29,8 @@ pub(crate) enum Ciphers {
 pub(crate) enum Recording {
     /// All of it.
     Everything,
-    /// Nothing but how it began and ended: `stream_bytes = 0`.
-    Frame,
+    /// What is recorded unless told otherwise: terminals whole, of other output the first MiB.
+    Usual,
 }
 
 /// How the target is reached.
@@ -51,9 +51,9 @@ impl Way {
     pub(crate) const ALL: [Self; 6] = [
         Self::Stock,
         Self::Direct,
-        Self::Hop(Recording::Frame),
+        Self::Hop(Recording::Usual),
         Self::Hop(Recording::Everything),
-        Self::Jump(Recording::Frame),
+        Self::Jump(Recording::Usual),
         Self::Jump(Recording::Everything),
     ];
 
@@ -61,10 +61,10 @@ impl Way {
         match self {
             Self::Direct => "nothing between",
             Self::Stock => "-J through a stock sshd",
-            Self::Hop(Recording::Frame) => "one hop",
-            Self::Hop(Recording::Everything) => "one hop, recorded",
-            Self::Jump(Recording::Frame) => "-J",
-            Self::Jump(Recording::Everything) => "-J, recorded",
+            Self::Hop(Recording::Usual) => "one hop",
+            Self::Hop(Recording::Everything) => "one hop, all recorded",
+            Self::Jump(Recording::Usual) => "-J",
+            Self::Jump(Recording::Everything) => "-J, all recorded",
         }
     }
 
@@ -118,7 +118,12 @@ impl Road {
         let target = Sshd::start(&format!("{first}\n{second}\n{stock_ca}"));
         let jump = Sshd::start(&stock_ca);
         configure(&whole, &whole_idp, &target, u64::pow(2, 40));
-        configure(&frame, &frame_idp, &target, 0);
+        configure(
+            &frame,
+            &frame_idp,
+            &target,
+            countersign::record::writer::EXEC_OUTPUT_BYTES,
+        );
         whole.serve();
         frame.serve();
         let ours = |bastion: Bastion, idp: Idp| {
@@ -193,7 +198,7 @@ impl Road {
     /// Whose bastion a way leads through; those without one are told of in the configuration of the first.
     pub(crate) fn ours(&self, way: Way) -> &Ours {
         match way.recording() {
-            None | Some(Recording::Frame) => &self.frame,
+            None | Some(Recording::Usual) => &self.frame,
             Some(Recording::Everything) => &self.whole,
         }
     }
@@ -236,8 +241,14 @@ impl Road {
     }
 }
 
+/// One person has all of the sessions that are measured.
+const SHARES: &str = "max_sessions_per_person = 1000\nmax_jumps_per_person = 1000";
+
 fn prepare() -> (Bastion, Idp) {
-    let bastion = Bastion::prepare(Options::default());
+    let bastion = Bastion::prepare(Options {
+        ssh: SHARES,
+        ..Options::default()
+    });
     let idp = Idp::start(&bastion.callback());
     bastion.configure(&idp, &[]);
     bastion.make_keys();

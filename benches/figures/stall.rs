@@ -15,8 +15,8 @@ const BOUND: f64 = 8.0;
 
 pub(crate) fn measure(road: &Road) {
     table::heading("memory that a stalled reader holds, at most", "bound");
-    let before = road.ours(Way::Hop(Recording::Frame)).meter.memory();
-    for way in [Way::Hop(Recording::Frame), Way::Jump(Recording::Frame)] {
+    let before = road.ours(Way::Hop(Recording::Usual)).meter.memory();
+    for way in [Way::Hop(Recording::Usual), Way::Jump(Recording::Usual)] {
         let grown = (client_stalls(road, way) - before) / 1024.0;
         let name = format!("{}, the client stops reading", way.name());
         table::line(&name, grown, "MiB", BOUND, Goal::AtMost(1.0));

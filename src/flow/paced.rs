@@ -19,8 +19,8 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(25);
 
 /// Bytes at which the reading of a target's connection stops, and at which it goes on.
-const PAUSE_BYTES: usize = 4 * 1024 * 1024;
-const RESUME_BYTES: usize = 2 * 1024 * 1024;
+const PAUSE_BYTES: usize = 3 * 1024 * 1024;
+const RESUME_BYTES: usize = 3 * 512 * 1024;
 
 /// A client's socket: never stopped, as its keepalives and other channels must get through, but paced while congested.
 #[derive(Debug)]
