@@ -1,13 +1,15 @@
 //! Where the stages meet: the life of one connection, from the handshake to the last byte of its sessions.
 //!
 //! Read in this order: [`listener`] takes a socket and puts it on one of the [`lanes`], [`reception`] finds out who it is,
-//! [`opening`] turns a grant into a logged-in link to a target, [`session`] runs one channel through its gate,
+//! [`opening`] turns a grant into a logged-in link to a target ([`admission`] waits where others must agree to that), [`session`] runs one channel through its gate,
 //! [`decision`] asks inspection and policy about one command, [`suspension`] waits for people. [`transfer`] follows the
 //! files of a session; [`forwards`] and [`agent`] join channels that carry other protocols. [`console`], [`board`] and
 //! [`theatre`] are the bastion's own commands, the dashboard and the replay.
 //!
 //! Invariants: no session without a running recording, nothing on a target without a clearance, no action without
 //! its audit record; when any of that fails, the session ends.
+
+pub mod admission;
 
 pub mod agent;
 

@@ -85,6 +85,7 @@ pub(super) fn request(number: u32, text: &str) -> ApprovalRequest {
         requester: person("alice", &["developers", "staff"]),
         key: KeyFingerprint::new("SHA256:4Vd0mFo2sCq6dGkXH1oVb1mSg3sKX0C0dQy1rQ0oG3I".to_owned()),
         source: "192.0.2.7".parse().unwrap(),
+        reason: None,
         target: target("db1", "prod"),
         action: Action::Sudo,
         command: Command {

@@ -19,6 +19,8 @@ pub const PARSED_BYTES: usize = 16 * 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Layer {
+    /// The opening of a target, before anything is asked for there.
+    Connect,
     /// An exec request (RFC 4254 section 6.5).
     Exec,
     /// A line typed in an interactive shell.
@@ -36,6 +38,7 @@ pub enum Layer {
 impl fmt::Display for Layer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Connect => "connect",
             Self::Exec => "exec",
             Self::Line => "line",
             Self::Shell => "shell",

@@ -82,7 +82,12 @@ impl Forward {
     pub fn of(command: &Command) -> Option<Self> {
         match command.layer {
             Layer::Forward => std::str::from_utf8(&command.bytes).ok()?.parse().ok(),
-            Layer::Exec | Layer::Line | Layer::Shell | Layer::Subsystem | Layer::Transfer => None,
+            Layer::Connect
+            | Layer::Exec
+            | Layer::Line
+            | Layer::Shell
+            | Layer::Subsystem
+            | Layer::Transfer => None,
         }
     }
 

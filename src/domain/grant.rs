@@ -8,13 +8,13 @@ use jiff::Timestamp;
 
 use crate::domain::action::Action;
 use crate::domain::command::{CommandDigest, Layer};
-use crate::domain::hold::Clearance;
+use crate::domain::hold::{Basis, Clearance};
 use crate::domain::id::SessionId;
 use crate::domain::principal::{Principal, VerifiedIdentity};
 use crate::domain::target::Destination;
 use crate::domain::verdict::{Permit, target_matter};
 
-/// Permission for one person to open one destination. Made only from a permit for exactly that.
+/// Permission for one person to open one destination. Made only from a permit or an approval for exactly that.
 #[derive(Debug, Clone)]
 pub struct Grant {
     principal: Principal,
@@ -35,12 +35,29 @@ impl Grant {
     ) -> Option<Self> {
         let matter = target_matter(&destination.login, &destination.target);
         let permitted = permit.covers(&identity.principal().subject, Action::Connect, &matter);
-        (permitted && identity.holds(now)).then(|| Self {
+        (permitted && identity.holds(now)).then(|| Self::of(identity, destination, source))
+    }
+
+    /// Turns others' approval to connect into such a grant. `None` when it is for something else.
+    pub fn approved(
+        identity: &VerifiedIdentity,
+        source: IpAddr,
+        clearance: &Clearance,
+        now: Timestamp,
+    ) -> Option<Self> {
+        let command = clearance.command();
+        let opens = command.layer == Layer::Connect && clearance.basis() == Basis::Approval;
+        let destination = command.scope.destination.clone();
+        (opens && identity.holds(now)).then(|| Self::of(identity, destination, source))
+    }
+
+    fn of(identity: &VerifiedIdentity, destination: Destination, source: IpAddr) -> Self {
+        Self {
             principal: identity.principal().clone(),
             destination,
             source,
             until: identity.valid_until(),
-        })
+        }
     }
 
     /// Who may.
@@ -186,11 +203,6 @@ impl Grant {
         destination: Destination,
         source: IpAddr,
     ) -> Self {
-        Self {
-            principal: identity.principal().clone(),
-            destination,
-            source,
-            until: identity.valid_until(),
-        }
+        Self::of(identity, destination, source)
     }
 }

@@ -15,6 +15,12 @@ use crate::domain::verdict::{Permit, command_matter};
 /// Longest reason that is kept, in characters.
 pub const REASON_CHARS: usize = 500;
 
+/// A reason as it is kept: in one line, safe to show, and no longer than [`REASON_CHARS`].
+pub fn reason(text: &str) -> String {
+    let text = text.trim().chars().filter(|c| shows_as_itself(*c));
+    text.take(REASON_CHARS).collect()
+}
+
 /// Where distributions keep OpenSSH's SFTP server.
 pub const SFTP_SERVERS: [&str; 5] = [
     "/usr/lib/openssh/sftp-server",
@@ -185,12 +191,7 @@ impl Hold {
         permit: &Permit,
         now: Timestamp,
     ) -> Result<(Approval, Answered), Box<(Self, AnswerError)>> {
-        let reason: String = reason
-            .trim()
-            .chars()
-            .filter(|c| shows_as_itself(*c))
-            .take(REASON_CHARS)
-            .collect();
+        let reason = self::reason(reason);
         if let Err(error) = self.accepts(&approver.subject, &reason, permit, now) {
             return Err(Box::new((self, error)));
         }
@@ -373,7 +374,7 @@ impl Clearance {
             Layer::Exec => SFTP_SERVERS
                 .iter()
                 .any(|server| server.as_bytes() == command.bytes),
-            Layer::Line | Layer::Shell | Layer::Forward | Layer::Transfer => false,
+            Layer::Connect | Layer::Line | Layer::Shell | Layer::Forward | Layer::Transfer => false,
         };
         if opens {
             Ok(Self {

@@ -12,6 +12,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 
 use crate::domain::grant::Grant;
+use crate::domain::hold::Clearance;
 use crate::domain::id::SessionId;
 use crate::domain::principal::{KeyFingerprint, VerifiedIdentity};
 use crate::domain::target::Destination;
@@ -189,6 +190,21 @@ impl Identified {
             });
         }
         match Grant::new(&self.identity, destination, self.source, permit, now) {
+            Some(grant) => Ok(Granted { grant }),
+            None => Err(Closed {
+                reason: CloseReason::NotGranted,
+            }),
+        }
+    }
+}
+
+impl Identified {
+    /// Opens the destination that others approved.
+    ///
+    /// # Errors
+    /// When the clearance is for anything else, or the identity has ended.
+    pub fn approved(&self, clearance: &Clearance, now: Timestamp) -> Result<Granted, Closed> {
+        match Grant::approved(&self.identity, self.source, clearance, now) {
             Some(grant) => Ok(Granted { grant }),
             None => Err(Closed {
                 reason: CloseReason::NotGranted,

@@ -21,6 +21,9 @@ pub struct ApprovalRequest {
     pub key: KeyFingerprint,
     /// Where they connect from.
     pub source: IpAddr,
+    /// Why they want it, in their words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// The target with its labels and layers.
     pub target: TargetInfo,
     /// What policy was asked: exec, sudo, shell, ….
@@ -42,6 +45,8 @@ pub struct ApprovalDraft {
     pub key: KeyFingerprint,
     /// Where they connect from.
     pub source: IpAddr,
+    /// Why they want it, in their words.
+    pub reason: Option<String>,
     /// The target with its labels and layers.
     pub target: TargetInfo,
     /// What policy was asked.
@@ -61,6 +66,7 @@ impl ApprovalDraft {
             requester,
             key,
             source,
+            reason,
             target,
             action,
             command,
@@ -72,6 +78,7 @@ impl ApprovalDraft {
             requester,
             key,
             source,
+            reason,
             target,
             action,
             command,

@@ -40,6 +40,12 @@ impl Credited {
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
     }
+
+    /// What is left without so many bytes of its beginning.
+    pub fn without(mut self, taken: usize) -> Self {
+        self.bytes = self.bytes.split_off(taken.min(self.bytes.len()));
+        self
+    }
 }
 
 #[derive(Debug)]
@@ -273,6 +279,15 @@ impl Drain {
         self.0
             .with(|state| state.entries.pop_front())
             .map(|entry| entry.item)
+    }
+
+    /// Puts back what was taken last: it comes next again.
+    pub fn put_back(&mut self, item: Item) {
+        let entry = Entry {
+            item,
+            _credit: None,
+        };
+        self.0.with(|state| state.entries.push_front(entry));
     }
 
     /// What comes is a connection of its own: its keepalives are no data of this one.

@@ -13,6 +13,7 @@ use crate::transfer::{self, FarEnd};
 /// rights is a command as well: it needs both.
 pub fn actions(layer: Layer, bytes: &[u8], reading: &Reading) -> Vec<Action> {
     match layer {
+        Layer::Connect => vec![Action::Connect],
         Layer::Shell => vec![Action::Shell],
         Layer::Forward if bytes == AGENT.as_bytes() => vec![Action::Agent],
         Layer::Forward => vec![Action::Forward],

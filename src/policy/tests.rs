@@ -110,6 +110,7 @@ fn request_of(requester: Principal, env: &str) -> ApprovalRequest {
         requester,
         key: KeyFingerprint::new("SHA256:x".to_owned()),
         source: Ipv4Addr::new(10, 1, 2, 3).into(),
+        reason: None,
         target: target(env),
         action: Action::Sudo,
         command: Command {

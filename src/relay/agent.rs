@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::decision::{Asker, Decision};
 use super::forwards::told_end;
 use super::splice::{Passed, splice};
-use super::suspension::{self, what};
+use super::suspension::{self, Asked, what};
 use crate::accept::ClientConnection;
 use crate::domain::action::Action;
 use crate::domain::command::{Command, Layer, Reading, Scope};
@@ -27,7 +27,7 @@ pub async fn clear(
     destination: &Destination,
     session: SessionId,
     say: &(impl Fn(&str) + Sync),
-    gone: impl Future<Output = ()> + Send,
+    gone: impl Future<Output = &'static str> + Send,
 ) -> Result<Clearance, String> {
     let command = Command {
         scope: Scope {
@@ -49,8 +49,12 @@ pub async fn clear(
         Decision::Cleared(clearance) => return Ok(clearance),
         Decision::Denied(denial) => denial.to_string(),
         Decision::Hold(action, requirements) => {
-            let waited =
-                suspension::wait(asker, command.clone(), action, &requirements, say, gone).await;
+            let asked = Asked {
+                command: command.clone(),
+                action,
+                reason: None,
+            };
+            let waited = suspension::wait(asker, asked, &requirements, say, gone).await;
             match waited {
                 Ok(resolved) => {
                     let released = suspension::release(asker, &resolved, command.clone()).await;

@@ -310,10 +310,18 @@ impl Shared {
         }
         let (shared, forward, command) = (Arc::clone(self), forward.clone(), command.clone());
         self.visit.services.tasks.spawn(async move {
-            let gone = shared.end.cancelled();
+            let gone = async {
+                shared.end.cancelled().await;
+                "the client went away"
+            };
             let say = |text: &str| shared.say(text);
             let asker = shared.asker();
-            let ended = suspension::wait(&asker, command, action, &requirements, &say, gone).await;
+            let asked = suspension::Asked {
+                command,
+                action,
+                reason: None,
+            };
+            let ended = suspension::wait(&asker, asked, &requirements, &say, gone).await;
             // What was not approved may be asked for anew.
             if ended.is_err() {
                 shared.with(|asked| asked.held.remove(&forward));
@@ -357,7 +365,7 @@ impl Shared {
             permissions,
         );
         // The turn ends here: a host that does not answer must not keep others from this target.
-        let (_, link, _turn) = link.await?;
+        let (_, link, _turn) = link.await.map_err(|error| error.to_string())?;
         Ok(link)
     }
 

@@ -59,6 +59,8 @@ pub struct InputSide<'a> {
     pub passed: &'a AtomicU64,
     /// The transfer that is followed, where the session is one.
     pub transfer: Option<&'a Transfer>,
+    /// Why its user wants what may have to be approved.
+    pub reason: Option<String>,
     /// The hold that waits, to be withdrawn should the session end meanwhile.
     pub held: &'a Mutex<Suspended>,
 }
@@ -384,7 +386,9 @@ impl Running<'_, '_> {
             Layer::Exec | Layer::Shell | Layer::Subsystem | Layer::Forward => {
                 Ok(self.program.start(clearance).await?)
             }
-            Layer::Transfer => Err(failed("an operation came without its request")),
+            Layer::Connect | Layer::Transfer => {
+                Err(failed("an operation came without its request"))
+            }
             Layer::Line => {
                 if let Some(screen) = &self.side.screen {
                     screen.submitted(&key);

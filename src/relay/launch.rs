@@ -173,7 +173,7 @@ impl Launch {
                     .await?
             }
             Layer::Shell => output.request_shell(true).await?,
-            Layer::Line | Layer::Forward | Layer::Transfer => {
+            Layer::Connect | Layer::Line | Layer::Forward | Layer::Transfer => {
                 return Err(russh::Error::Inconsistent.into());
             }
         }

@@ -7,13 +7,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
+use super::admission;
 use super::decision::Asker;
 use super::reception::Visit;
 use super::{Services, new_session_id};
 use crate::audit::AuditError;
 use crate::authority::AuthorityError;
 use crate::config::TargetConfig;
-use crate::domain::action::Action;
+use crate::domain::action::{Action, Requirements};
 use crate::domain::audit::AuditEvent;
 use crate::domain::grant::{ForcedCommand, Grant, Permissions, Runs, TargetCertificate};
 use crate::domain::hold::Clearance;
@@ -21,7 +22,7 @@ use crate::domain::id::SessionId;
 use crate::domain::lifecycle::Granted;
 use crate::domain::name::TargetName;
 use crate::domain::target::{Destination, TargetInfo};
-use crate::domain::verdict::{Denial, Permit, Verdict};
+use crate::domain::verdict::{Denial, Verdict};
 use crate::store::StoreError;
 use crate::target::{self, Dialled, Link, TargetChannel, TargetError, Turn};
 
@@ -85,6 +86,25 @@ impl Bond {
 /// Why there is no session, in words for its user.
 pub type Refusal = String;
 
+/// Why a target was not opened.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum NotOpened {
+    /// It is refused, or did not work.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// Others have to agree first.
+    #[error(
+        "it has to be approved first: open a session there by the same connection, which asks for that"
+    )]
+    Held(Requirements),
+}
+
+impl From<Refusal> for NotOpened {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
 /// An opening that is under way.
 pub struct Ahead {
     /// The session it is for.
@@ -95,7 +115,7 @@ pub struct Ahead {
 }
 
 /// Whoever takes over an opening.
-type Claimant = oneshot::Sender<Result<Opening, Refusal>>;
+type Claimant = oneshot::Sender<Result<Opening, NotOpened>>;
 
 /// How long what was opened ahead waits for somebody to take it: a client that only forwards (`ssh -N`) never does.
 const UNCLAIMED: Duration = Duration::from_secs(60);
@@ -111,13 +131,13 @@ impl Ahead {
     /// Waits for the opening.
     ///
     /// # Errors
-    /// The refusal.
-    pub async fn ready(self) -> Result<Opening, Refusal> {
+    /// Why there is none.
+    pub async fn ready(self) -> Result<Opening, NotOpened> {
         let (claimant, opening) = oneshot::channel();
         let _ = self.claim.send(claimant);
         opening
             .await
-            .unwrap_or_else(|_| Err("the target waited no more; connect again".to_owned()))
+            .unwrap_or_else(|_| Err("the target waited no more; connect again".to_owned().into()))
     }
 }
 
@@ -237,7 +257,7 @@ async fn open(
     session: SessionId,
     predialled: Option<Predialled>,
     pty: Wanted,
-) -> Result<Opening, Refusal> {
+) -> Result<Opening, NotOpened> {
     let asker = Asker::new(visit, &target.info, &destination.login);
     let pty = match pty {
         Wanted::Terminal => true,
@@ -255,7 +275,7 @@ async fn open(
     let opened = match log_in(visit, dialled, certificate).await {
         Ok(link) => link.open(&visit.services.tasks).await,
         Err(NotIn::Target(error)) => Err(error),
-        Err(error) => return Err(error.to_string()),
+        Err(error) => return Err(error.to_string().into()),
     };
     let ground = match opened {
         Ok(channel) => Ground::Open(channel),
@@ -263,7 +283,7 @@ async fn open(
         Err(error) if grant.destination().login.as_str() == ROOT => {
             Ground::BoundOnly(error.to_string())
         }
-        Err(error) => return Err(error.to_string()),
+        Err(error) => return Err(error.to_string().into()),
     };
     // The next one begins when `sshd` counts this one no more, which it does once a channel is open.
     drop(turn);
@@ -286,7 +306,7 @@ pub async fn link(
     session: SessionId,
     predialled: Option<Predialled>,
     permissions: Permissions,
-) -> Result<(Granted, Link, Turn), Refusal> {
+) -> Result<(Granted, Link, Turn), NotOpened> {
     let (granted, dialled, turn) = approach(visit, target, destination, predialled).await?;
     let grant = granted.grant();
     let certificate = certificate(visit, grant, session, permissions, Runs::Anything);
@@ -300,25 +320,23 @@ async fn approach(
     target: &TargetConfig,
     destination: Destination,
     predialled: Option<Predialled>,
-) -> Result<(Granted, Dialled, Turn), Refusal> {
+) -> Result<(Granted, Dialled, Turn), NotOpened> {
     let asker = Asker::new(visit, &target.info, &destination.login);
-    let verdict = asker.verdict(Action::Connect);
-    let told = visit.services.audit.append(
-        connect_event(visit, &destination, &verdict),
-        Timestamp::now(),
-    );
-    let permit = match verdict {
-        Verdict::Allow(permit) => permit,
-        Verdict::Hold(_) => {
-            told.await.map_err(|error| error.to_string())?;
-            return Err(format!(
-                "policy wants an approval to connect to `{}`, which can only be asked for a shell or a command",
-                target.info.name
-            ));
-        }
+    let (verdict, now) = (asker.verdict(Action::Connect), Timestamp::now());
+    let event = connect_event(visit, &destination, &verdict);
+    let told = visit.services.audit.append(event, now);
+    let granted = match verdict {
+        Verdict::Allow(permit) => visit.identified.granted(destination, &permit, now),
+        Verdict::Hold(requirements) => match admission::approved(&asker, &destination).await? {
+            Some(clearance) => visit.identified.approved(&clearance, now),
+            None => {
+                told.await.map_err(|error| error.to_string())?;
+                return Err(NotOpened::Held(requirements));
+            }
+        },
         Verdict::Deny(denial) => {
             told.await.map_err(|error| error.to_string())?;
-            return Err(denied(&denial, target));
+            return Err(denied(&denial, target).into());
         }
     };
     // The record is durable before anybody is logged in; dialling meanwhile only verifies a host key.
@@ -334,18 +352,12 @@ async fn approach(
     let (told, dialled) = tokio::join!(told, dialling);
     told.map_err(|error| error.to_string())?;
     let (dialled, turn) = dialled.map_err(|error| error.to_string())?;
-    Ok((grant(visit, destination, &permit)?, dialled, turn))
+    let granted = granted.map_err(|closed| closed.reason.to_string())?;
+    Ok((granted, dialled, turn))
 }
 
 fn denied(denial: &Denial, target: &TargetConfig) -> Refusal {
     format!("you may not connect to `{}`: {denial}", target.info.name)
-}
-
-fn grant(visit: &Visit, destination: Destination, permit: &Permit) -> Result<Granted, Refusal> {
-    let granted = visit
-        .identified
-        .granted(destination, permit, Timestamp::now());
-    granted.map_err(|closed| closed.reason.to_string())
 }
 
 /// Why nobody was logged in.

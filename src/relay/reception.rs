@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::Services;
+use super::admission::Admissions;
 use super::forwards::Forwards;
 use super::notices::Notices;
 use super::opening::{self, Ahead, Predialled, Wanted};
@@ -52,6 +53,8 @@ pub struct Visit {
     pub pulse: Pulse,
     /// Connections that may yet be spoken inside its channels.
     pub jumps: Arc<Semaphore>,
+    /// Targets that others let it open.
+    pub admissions: Admissions,
 }
 
 /// What is known of a connection that is spoken inside a channel of another.
@@ -162,6 +165,7 @@ impl Door {
             identified,
             key,
             notices: Notices::default(),
+            admissions: Admissions::default(),
             pulse: self.pulse.clone(),
             jumps: Arc::new(Semaphore::new(
                 self.services.config().ssh.person.jumps_per_connection,

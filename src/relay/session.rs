@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
+use super::admission::{self, Applicant};
 use super::agent;
 use super::client::{Client, Ending, Side};
 use super::decision::Asker;
 use super::input::{InputEnd, InputSide, Suspended};
 use super::launch::Launch;
-use super::opening::{self, Ahead, Bond, Ground, Opening, Wanted};
+use super::opening::{self, Ahead, Bond, Ground, NotOpened, Opening, Wanted};
 use super::output::{OutputEnd, OutputSide};
 use super::reception::Visit;
 use super::registry::Entry;
@@ -55,10 +56,15 @@ pub async fn run(
     let client = Client::new(id, output, connection, visit.pulse.clone());
     let ending = match Start::read(&mut input).await {
         None => Ending::ClientGone,
-        Some(start) => {
+        Some(mut start) => {
             let side = start.side();
+            let applicant = Applicant {
+                client: &client,
+                start: &mut start,
+                input: &mut input,
+            };
             // Boxed, like all that a session does only once: it takes no room of an idle session.
-            match Box::pin(open(&visit, &destination, &start, ahead)).await {
+            match Box::pin(open(&visit, &destination, applicant, ahead)).await {
                 Ok((session, target, opening, _share)) => {
                     let attached = opening.granted.attach(session);
                     let session = Session {
@@ -83,14 +89,15 @@ pub async fn run(
 async fn open(
     visit: &Arc<Visit>,
     destination: &Destination,
-    start: &Start,
+    applicant: Applicant<'_>,
     ahead: Option<Ahead>,
 ) -> Result<(SessionId, TargetInfo, Opening, Share<Subject>), String> {
     if visit.services.draining.is_cancelled() {
         return Err("the bastion is stopping and takes no new sessions; connect again".to_owned());
     }
     let share = share(visit)?;
-    let wanted = if start.pty.is_some() {
+    let terminal = applicant.start.pty.is_some();
+    let wanted = if terminal {
         Wanted::Terminal
     } else {
         Wanted::Unknown
@@ -100,13 +107,20 @@ async fn open(
         None => opening::ahead(visit, destination, None, wanted)?,
     };
     let (session, target) = (ahead.session, ahead.target.clone());
-    let opening = ahead.ready().await?;
-    if start.pty.is_none() || opening.pty {
-        return Ok((session, target, opening, share));
-    }
-    let again = opening::ahead(visit, destination, None, Wanted::Terminal)?;
+    let again = match ahead.ready().await {
+        Ok(opening) if !terminal || opening.pty => return Ok((session, target, opening, share)),
+        Ok(_) => opening::ahead(visit, destination, None, Wanted::Terminal)?,
+        Err(NotOpened::Held(requirements)) => {
+            let (_, destination) = opening::find(visit, destination)?;
+            let asker = Asker::new(visit, &target, &destination.login);
+            admission::ask(&asker, &destination, session, &requirements, applicant).await?;
+            opening::ahead(visit, &destination, None, wanted)?
+        }
+        Err(NotOpened::Refused(refusal)) => return Err(refusal),
+    };
     let (session, target) = (again.session, again.target.clone());
-    Ok((session, target, again.ready().await?, share))
+    let opening = again.ready().await.map_err(|error| error.to_string())?;
+    Ok((session, target, opening, share))
 }
 
 /// One more session or forwarded connection of this person, unless they have too many.
@@ -260,6 +274,7 @@ impl Session<'_> {
             screen: screen.clone(),
             passed: &counts.to_target,
             transfer: transfer.as_ref(),
+            reason: start.reason.clone(),
             held,
         };
         let output_side = OutputSide {
@@ -278,9 +293,9 @@ impl Session<'_> {
         let messages = self.pass_on(entry);
         let left = async {
             tokio::select! {
-                () = closed.wait() => {}
-                () = end.cancelled() => {}
-                _ = recorder.failed() => {}
+                () = closed.wait() => "the client went away",
+                () = end.cancelled() => "the session was ended",
+                _ = recorder.failed() => "the recording failed",
             }
         };
         let agent = Box::pin(self.agent(&start, left)).await;
@@ -377,7 +392,7 @@ impl Session<'_> {
     async fn agent(
         &self,
         start: &Start,
-        left: impl Future<Output = ()> + Send,
+        left: impl Future<Output = &'static str> + Send,
     ) -> Option<Clearance> {
         if !start.agent {
             return None;

@@ -6,6 +6,7 @@ use russh::{ChannelMsg, Pty};
 
 use super::client::Side;
 use crate::domain::command::visible;
+use crate::domain::hold;
 use crate::flow::{Drain, Item};
 use crate::record::TerminalSize;
 
@@ -17,6 +18,8 @@ const ENVIRONMENT: usize = 64;
 /// must not be changed by something that its approver did not see.
 const PASSED_VARIABLES: [&str; 5] = ["LANG", "LANGUAGE", "TZ", "COLORTERM", "GIT_PROTOCOL"];
 const PASSED_PREFIX: &str = "LC_";
+/// The environment variable that tells approvers why; it goes no further.
+pub const REASON_VARIABLE: &str = "COUNTERSIGN_REASON";
 /// The size that is assumed for sessions without a terminal.
 const NO_TERMINAL: (u32, u32) = (80, 24);
 
@@ -30,6 +33,8 @@ pub struct Start {
     pub environment: Vec<(String, String)>,
     /// Whether the client's agent is to be reached from there.
     pub agent: bool,
+    /// Why its user wants what may have to be approved: [`REASON_VARIABLE`], or the answer to a question.
+    pub reason: Option<String>,
 }
 
 /// The program of a channel.
@@ -73,7 +78,7 @@ impl Start {
     async fn collect(input: &mut Drain) -> Option<Self> {
         let mut pty = None;
         let mut environment = Vec::new();
-        let mut agent = false;
+        let (mut agent, mut reason) = (false, None);
         loop {
             let what = match input.next().await? {
                 Item::Message(ChannelMsg::RequestPty {
@@ -102,7 +107,10 @@ impl Start {
                     variable_value,
                     ..
                 }) => {
-                    if environment.len() < ENVIRONMENT && passes(&variable_name) {
+                    if variable_name == REASON_VARIABLE {
+                        reason =
+                            Some(hold::reason(&variable_value)).filter(|text| !text.is_empty());
+                    } else if environment.len() < ENVIRONMENT && passes(&variable_name) {
                         environment.push((variable_name, variable_value));
                     }
                     continue;
@@ -122,6 +130,7 @@ impl Start {
                 pty,
                 environment,
                 agent,
+                reason,
             });
         }
     }

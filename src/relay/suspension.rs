@@ -110,18 +110,27 @@ async fn open(
     Ok(opened.await.map_err(|_| NotHeld::Stopping)??)
 }
 
+/// What somebody asks for outside the gate of a session.
+pub struct Asked {
+    /// Exactly that.
+    pub command: Command,
+    /// What policy was asked.
+    pub action: Action,
+    /// Why, in the requester's words.
+    pub reason: Option<String>,
+}
+
 /// Suspends something that has no terminal of its own, and waits for its end. `say` tells the requester; when they are
-/// `gone` it is withdrawn.
+/// `gone`, which tells why, it is withdrawn.
 ///
 /// # Errors
 /// Why it was not approved.
 pub async fn wait(
     asker: &Asker<'_>,
-    command: Command,
-    action: Action,
+    asked: Asked,
     requirements: &Requirements,
     say: &(impl Fn(&str) + Sync),
-    gone: impl Future<Output = ()> + Send,
+    gone: impl Future<Output = &'static str> + Send,
 ) -> Result<Resolved, String> {
     let visit = asker.visit();
     let words = |error: &dyn std::fmt::Display| error.to_string();
@@ -131,9 +140,10 @@ pub async fn wait(
         requester: identity.principal().clone(),
         key: identity.key().clone(),
         source: visit.source,
+        reason: asked.reason,
         target: asker.target().clone(),
-        action,
-        command,
+        action: asked.action,
+        command: asked.command,
         reading: Reading::default(),
         screen: Vec::new(),
     };
@@ -144,9 +154,9 @@ pub async fn wait(
     let _waiting = visit.pulse.waiting();
     let ended = tokio::select! {
         ended = visit.services.approvals.ended(id) => ended,
-        () = gone => {
-            visit.services.withdraw(id, "the client went away").await;
-            return Err("the client went away".to_owned());
+        why = gone => {
+            visit.services.withdraw(id, why).await;
+            return Err(format!("request {id} was withdrawn: {why}"));
         }
     };
     let resolved = ended.map_err(|error| words(&error))?;
@@ -185,9 +195,12 @@ pub fn notice(visit: &Visit, hold: &Hold) -> String {
         None => String::new(),
     };
     let withdraws = match request.command.layer {
-        Layer::Exec | Layer::Line | Layer::Shell | Layer::Subsystem | Layer::Transfer => {
-            ", Ctrl-C withdraws"
-        }
+        Layer::Connect
+        | Layer::Exec
+        | Layer::Line
+        | Layer::Shell
+        | Layer::Subsystem
+        | Layer::Transfer => ", Ctrl-C withdraws",
         Layer::Forward => "",
     };
     let plural = if count == 1 { "approval" } else { "approvals" };
@@ -202,6 +215,7 @@ pub fn notice(visit: &Visit, hold: &Hold) -> String {
 /// What a command is called in a notice.
 pub fn what(command: &Command, action: Action) -> String {
     match command.layer {
+        Layer::Connect => "a session".to_owned(),
         Layer::Shell => "a shell".to_owned(),
         Layer::Exec | Layer::Line if action == Action::Sudo => "sudo".to_owned(),
         Layer::Exec => "this command".to_owned(),

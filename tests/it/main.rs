@@ -41,6 +41,8 @@ mod forwards;
 
 mod holds;
 
+mod admission;
+
 mod bound;
 
 mod line;

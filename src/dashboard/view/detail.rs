@@ -69,9 +69,12 @@ pub(super) fn command(view: &HoldView, width: u16) -> Vec<Line<'static>> {
     }
     let words = match request.command.layer {
         Layer::Shell => "an interactive shell",
-        Layer::Exec | Layer::Line | Layer::Subsystem | Layer::Forward | Layer::Transfer => {
-            "an empty command"
-        }
+        Layer::Connect
+        | Layer::Exec
+        | Layer::Line
+        | Layer::Subsystem
+        | Layer::Forward
+        | Layer::Transfer => "an empty command",
     };
     vec![Line::styled(words, theme::strong())]
 }
@@ -214,6 +217,12 @@ impl Page {
             self.plain("groups", list(groups));
         }
         self.plain("from", request.source.to_string());
+        if let Some(reason) = &request.reason {
+            self.field(
+                "reason",
+                &[(format!("“{}”", text(reason)), theme::strong())],
+            );
+        }
         let mut target = vec![(text(&request.target.name), theme::strong())];
         for (key, value) in &request.target.labels {
             let style = match means_production(key, value) {
@@ -327,6 +336,7 @@ fn opens_shell(reading: &Reading) -> bool {
 
 fn seen_as(layer: Layer) -> &'static str {
     match layer {
+        Layer::Connect => "opening of the target, before anything is asked for there",
         Layer::Exec => "exec request",
         Layer::Line => "line typed in a shell: a guard rail",
         Layer::Shell => "request for a shell",

@@ -239,6 +239,7 @@ impl Case {
             requester: self.principal(name, asked.kind, &asked.groups)?,
             key: KeyFingerprint::new("SHA256:".to_owned()),
             source: self.source,
+            reason: None,
             target,
             action: asked.action,
             command: Command {

@@ -147,6 +147,8 @@ pub(super) struct Request {
     destination: String,
     action: crate::domain::action::Action,
     command: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
     digest: String,
     inspection: String,
     policies: Vec<String>,
@@ -173,6 +175,7 @@ impl Request {
             destination: request.command.scope.destination.to_string(),
             action: request.action,
             command: request.command.shown(),
+            reason: request.reason.clone(),
             digest: hold.digest().to_string(),
             inspection: crate::inspect::describe(&request.reading),
             policies: hold.requirements().policies.iter().cloned().collect(),
@@ -199,7 +202,7 @@ pub(super) fn requests(requests: &[Request]) -> String {
     if requests.is_empty() {
         return "nothing waits\n".to_owned();
     }
-    let rows: Vec<[String; 6]> = requests
+    let rows: Vec<[String; 7]> = requests
         .iter()
         .map(|request| {
             let who = match request.may_answer {
@@ -212,12 +215,15 @@ pub(super) fn requests(requests: &[Request]) -> String {
                 request.person.clone(),
                 request.destination.clone(),
                 who,
+                or_none(request.reason.as_deref().unwrap_or_default()).to_owned(),
                 request.command.clone(),
             ]
         })
         .collect();
     table(
-        ["REQUEST", "LEFT", "PERSON", "WHERE", "ANSWERS", "COMMAND"],
+        [
+            "REQUEST", "LEFT", "PERSON", "WHERE", "ANSWERS", "REASON", "COMMAND",
+        ],
         &rows,
     )
 }

@@ -49,6 +49,7 @@ impl Running<'_, '_> {
             requester: side.visit.identified.identity().principal().clone(),
             key: side.visit.identified.identity().key().clone(),
             source: side.visit.source,
+            reason: side.reason.clone(),
             target: side.target.clone(),
             action,
             command,

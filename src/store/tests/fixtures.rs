@@ -103,6 +103,7 @@ pub(super) fn hold_of(id: u32, approvals: u8, bytes: &[u8]) -> Hold {
         requester: person("alice"),
         key: key("alice"),
         source: source(),
+        reason: None,
         target: target(),
         action: Action::Sudo,
         command: Command {
