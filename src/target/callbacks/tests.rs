@@ -137,6 +137,22 @@ async fn a_target_that_may_open_one_kind_opens_no_other() {
 }
 
 #[tokio::test]
+async fn what_a_target_names_that_it_forwards_from_is_not_even_kept() {
+    let mut scene = Scene::start().await;
+    scene.welcome.forwards();
+    let target = scene.target.clone();
+    // A client that has other forwards would take it for one of those.
+    for (address, port) in [("127.0.0.1", 22), ("", 0), ("client.example.test", 65_535)] {
+        let opening = target.channel_open_forwarded_tcpip(address, port, "192.0.2.1", 7);
+        let expected = Origin::Port {
+            originator: "192.0.2.1".to_owned(),
+            originator_port: 7,
+        };
+        assert_eq!(scene.comes_out(opening).await, expected);
+    }
+}
+
+#[tokio::test]
 async fn a_target_that_opens_more_than_are_taken_is_refused_the_rest() {
     let scene = Scene::start().await;
     scene.welcome.agents();
