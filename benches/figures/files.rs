@@ -84,7 +84,8 @@ fn put(road: &Road, way: Way, source: &Path, files: usize) -> f64 {
     took
 }
 
-fn sftp(road: &Road, way: Way, command: &str) -> f64 {
+/// Runs one command of `sftp`, and gives how long it took.
+pub(crate) fn sftp(road: &Road, way: Way, command: &str) -> f64 {
     let batch = tempfile::NamedTempFile::new().unwrap();
     fs::write(batch.path(), format!("{command}\n")).unwrap();
     let words = ["-q", "-b", batch.path().to_str().unwrap(), "HOST"];

@@ -1,7 +1,7 @@
 //! What Countersign costs beside a stock OpenSSH jump host: `cargo bench` prints every figure of the README.
 //!
 //! `cargo bench -- bulk memory` prints some of them: `connect`, `bulk`, `keystroke`, `memory`, `stall`, `load`,
-//! `files`. Nothing is asserted about time; that what was measured worked is: byte counts, contents, recordings and
+//! `files`; and `soak`, only where it is asked for, gets one large file twenty times. Nothing is asserted about time; that what was measured worked is: byte counts, contents, recordings and
 //! audit. All ways lead to the same `sshd` and take turns, so that a busy machine is as busy for each of them.
 #![allow(
     clippy::unwrap_used,
@@ -37,6 +37,8 @@ mod keystroke;
 
 mod load;
 
+mod soak;
+
 mod memory;
 
 mod stall;
@@ -57,6 +59,9 @@ const TOPICS: [(&str, Topic); 7] = [
     ("files", files::measure),
 ];
 
+/// What is run only where it is asked for.
+const SOAK: (&str, Topic) = ("soak", soak::run);
+
 fn main() {
     // Cargo adds options of its own harness.
     let asked: Vec<String> = std::env::args()
@@ -64,13 +69,15 @@ fn main() {
         .filter(|word| !word.starts_with('-'))
         .collect();
     for word in &asked {
-        let known = TOPICS.iter().any(|(name, _)| name == word);
+        let known = TOPICS.iter().chain([&SOAK]).any(|(name, _)| name == word);
         assert!(known, "there is no figure `{word}`");
     }
     println!("program  {}", env!("CARGO_BIN_EXE_countersign"));
+    let wanted = |name: &str| asked.iter().any(|word| word == name);
     let topics = TOPICS
         .iter()
-        .filter(|(name, _)| asked.is_empty() || asked.iter().any(|word| word == name));
+        .filter(|(name, _)| asked.is_empty() || wanted(name))
+        .chain([&SOAK].into_iter().filter(|(name, _)| wanted(name)));
     for (name, measure) in topics {
         println!("\n== {name}");
         // Each begins with processes that nothing was done to before.
