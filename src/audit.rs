@@ -1,7 +1,8 @@
 //! The audit: every event goes into the hash chain of its node before what it tells of goes on.
 //!
 //! The invariant: [`Audit::append`] answers with the record only when it is durable; an error means that nothing more
-//! may run. [`verify`] proves that no record was changed, removed or put in. What a chain alone cannot show is that
+//! may run. Of files that policy lets pass unasked, a power failure of the machine may take the last second
+//! ([`Survives::Bastion`]). [`verify`] proves that no record was changed, removed or put in. What a chain alone cannot show is that
 //! its end was cut off, or the whole of it: compare the [`ChainHead`]s that it reports with those you noted before,
 //! or with an export that is kept elsewhere.
 //!
@@ -25,6 +26,8 @@ use crate::audit::writer::Append;
 use crate::domain::audit::{AuditEvent, AuditRecord, ChainError};
 use crate::domain::name::NodeName;
 use crate::store::{AuditEntry, Store, StoreError};
+
+pub use crate::store::Survives;
 
 pub use crate::audit::export::{Period, export, verify_export};
 pub use crate::audit::verify::{ChainHead, Report, verify};
@@ -106,6 +109,20 @@ impl Audit {
         event: AuditEvent,
         now: Timestamp,
     ) -> Result<AuditRecord, AuditError> {
+        self.append_to(Survives::Machine, event, now).await
+    }
+
+    /// Appends an event, and answers when it survives that much. What survives the bastion alone is for what policy lets
+    /// pass many times a second: it survives the machine a second later.
+    ///
+    /// # Errors
+    /// As [`Audit::append`].
+    pub async fn append_to(
+        &self,
+        survives: Survives,
+        event: AuditEvent,
+        now: Timestamp,
+    ) -> Result<AuditRecord, AuditError> {
         let text =
             serde_json::to_string(&event).map_err(|error| AuditError::Event(error.to_string()))?;
         if text.len() > EVENT_BYTES {
@@ -117,7 +134,11 @@ impl Audit {
             at: now,
             event: text,
         };
-        let append = Append { entry, done };
+        let append = Append {
+            entry,
+            survives,
+            done,
+        };
         match self.queue.send_timeout(append, QUEUE_WAIT).await {
             Ok(()) => {}
             Err(mpsc::error::SendTimeoutError::Timeout(_)) => return Err(AuditError::Overloaded),

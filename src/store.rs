@@ -63,6 +63,8 @@ pub struct Store {
     reads: AnyPool,
     /// On SQLite one connection, so that writers queue here, in order, and not at the file's lock.
     writes: AnyPool,
+    /// One more connection, whose commits do not wait for the disk.
+    quick: AnyPool,
     database: Database,
     url: StoreUrl,
     /// Its reactor and timers serve every connection.
@@ -76,6 +78,15 @@ pub struct Store {
 enum Database {
     Sqlite,
     Postgres,
+}
+
+/// What something that was written survives when its writer is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Survives {
+    /// The end of the bastion, but not yet that of the machine that keeps the database.
+    Bastion,
+    /// The end of that machine as well.
+    Machine,
 }
 
 /// What may be done to open a database.
@@ -108,6 +119,7 @@ impl Store {
     pub async fn close(&self) {
         self.reads.close().await;
         self.writes.close().await;
+        self.quick.close().await;
     }
 
     async fn opened(url: &StoreUrl, opening: Opening) -> Result<Self, StoreError> {
@@ -117,7 +129,7 @@ impl Store {
             StoreUrl::Postgres(url) => (Database::Postgres, postgres::options(url)?),
         };
         let mut connection = options.connect().await.map_err(StoreError::Unreachable)?;
-        let migrated = match database.set_up(&mut connection).await {
+        let migrated = match database.set_up(Survives::Machine, &mut connection).await {
             Ok(()) => migrations::migrate(&mut connection, database, opening).await,
             Err(error) => Err(error.into()),
         };
@@ -125,14 +137,16 @@ impl Store {
         let closed = connection.close().await;
         migrated?;
         closed?;
-        let reads = database.pool(CONNECTIONS, &options);
+        let reads = database.pool(CONNECTIONS, Survives::Machine, &options);
         let writes = match database {
-            Database::Sqlite => database.pool(1, &options),
+            Database::Sqlite => database.pool(1, Survives::Machine, &options),
             Database::Postgres => reads.clone(),
         };
+        let quick = database.pool(1, Survives::Bastion, &options);
         Ok(Self {
             reads,
             writes,
+            quick,
             database,
             url: url.clone(),
             runtime: Handle::current(),
@@ -152,7 +166,15 @@ impl Store {
     }
 
     async fn begin(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
-        self.writes.begin_with(self.database.begin()).await
+        self.begin_to(Survives::Machine).await
+    }
+
+    async fn begin_to(&self, survives: Survives) -> Result<Transaction<'static, Any>, sqlx::Error> {
+        let pool = match survives {
+            Survives::Machine => &self.writes,
+            Survives::Bastion => &self.quick,
+        };
+        pool.begin_with(self.database.begin()).await
     }
 }
 
@@ -173,16 +195,36 @@ impl Database {
         }
     }
 
-    async fn set_up(self, connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
-        sqlx::raw_sql(self.settings()).execute(connection).await?;
+    /// What a connection is told besides, whose commits need not wait for the disk.
+    fn quick(self) -> &'static str {
+        match self {
+            Self::Sqlite => sqlite::QUICK,
+            Self::Postgres => postgres::QUICK,
+        }
+    }
+
+    async fn set_up(
+        self,
+        survives: Survives,
+        connection: &mut AnyConnection,
+    ) -> Result<(), sqlx::Error> {
+        sqlx::raw_sql(self.settings())
+            .execute(&mut *connection)
+            .await?;
+        match survives {
+            Survives::Machine => {}
+            Survives::Bastion => {
+                sqlx::raw_sql(self.quick()).execute(connection).await?;
+            }
+        }
         Ok(())
     }
 
-    fn pool(self, connections: u32, options: &AnyConnectOptions) -> AnyPool {
+    fn pool(self, connections: u32, survives: Survives, options: &AnyConnectOptions) -> AnyPool {
         let pool = AnyPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            .after_connect(move |connection, _| Box::pin(self.set_up(connection)));
+            .after_connect(move |connection, _| Box::pin(self.set_up(survives, connection)));
         let pool = match self {
             // A file does not go away like a connection does: no test before use, no renewal.
             Self::Sqlite => pool

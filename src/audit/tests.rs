@@ -8,7 +8,9 @@ use sqlx::{AnyConnection, Connection};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
-use crate::audit::{Audit, AuditError, EVENT_BYTES, Period, Report, export, verify, verify_export};
+use crate::audit::{
+    Audit, AuditError, EVENT_BYTES, Period, Report, Survives, export, verify, verify_export,
+};
 use crate::domain::audit::{AuditEvent, AuditRecord, ChainError, RecordHash};
 use crate::domain::name::NodeName;
 use crate::store::tests::postgres_server::PostgresServer;
@@ -59,7 +61,10 @@ impl Bastion {
             })
             .collect();
         let node = node("n1");
-        self.store.append_audit(&node, &entries).await.unwrap();
+        self.store
+            .append_audit(&node, &entries, Survives::Machine)
+            .await
+            .unwrap();
     }
 
     /// Changes the database behind our back.
@@ -230,7 +235,7 @@ async fn an_export_is_verified_without_the_database() {
     };
     bastion
         .store
-        .append_audit(&node("n2"), &[entry])
+        .append_audit(&node("n2"), &[entry], Survives::Machine)
         .await
         .unwrap();
 
@@ -356,4 +361,30 @@ proptest! {
         let verified = verify_export(Cursor::new(&line));
         prop_assert_eq!(verified.is_ok(), before == byte, "{}", String::from_utf8_lossy(&line));
     }
+}
+
+#[tokio::test]
+async fn what_need_not_survive_the_machine_at_once_does_so_a_moment_later() {
+    let bastion = Bastion::start().await;
+    let told = AuditEvent::PolicyChanged {
+        policy: "a mark on the disk".to_owned(),
+    };
+    let appended = bastion.audit.append_to(Survives::Bastion, told, at(1));
+    let record = appended.await.unwrap();
+    let stored = bastion.store.audit_records(&node("n1"), 0, 10).await;
+    assert_eq!(stored.unwrap(), [record]);
+    // Brought to the disk, it stands in the database itself and not only in the log beside it.
+    let file = bastion.folder.path().join("countersign.db");
+    let on_disk = async {
+        let mark = b"a mark on the disk";
+        while !std::fs::read(&file)
+            .unwrap()
+            .windows(mark.len())
+            .any(|bytes| bytes == mark)
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    let patience = std::time::Duration::from_secs(20);
+    tokio::time::timeout(patience, on_disk).await.unwrap();
 }

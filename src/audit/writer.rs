@@ -1,22 +1,29 @@
 //! The one task that writes a node's chain. What waits together is committed together.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use crate::audit::AuditError;
 use crate::domain::audit::AuditRecord;
 use crate::domain::name::NodeName;
-use crate::store::{AuditEntry, Store, StoreError};
+use crate::store::{AuditEntry, Store, StoreError, Survives};
 
 /// Most events in one transaction.
 const BATCH: usize = 64;
+
+/// Longest that an event which survives the bastion waits to survive the machine.
+pub(super) const SYNC_TIME: Duration = Duration::from_secs(1);
 
 /// One event on its way into the chain.
 #[derive(Debug)]
 pub(super) struct Append {
     /// The event.
     pub(super) entry: AuditEntry,
+    /// What it survives when its waiter is answered.
+    pub(super) survives: Survives,
     /// Who waits for it; may have gone, the event happened all the same.
     pub(super) done: oneshot::Sender<Result<AuditRecord, AuditError>>,
 }
@@ -42,19 +49,53 @@ impl AuditWriter {
     /// the next one is tried again, from the head that the database has then.
     pub async fn run(mut self) {
         let mut batch = Vec::with_capacity(BATCH);
-        while self.waiting.recv_many(&mut batch, BATCH).await > 0 {
-            self.write(&mut batch).await;
+        // When what survives only the bastion yet has to survive more.
+        let mut due: Option<Instant> = None;
+        loop {
+            let waiting = self.waiting.recv_many(&mut batch, BATCH);
+            let came = match due {
+                None => Ok(waiting.await),
+                Some(due) => tokio::time::timeout_at(due, waiting).await,
+            };
+            due = match came {
+                Ok(0) => break,
+                Ok(_) => match self.write(&mut batch).await {
+                    Survives::Machine => None,
+                    Survives::Bastion => due.or(Some(Instant::now() + SYNC_TIME)),
+                },
+                Err(_) => {
+                    self.sync().await;
+                    None
+                }
+            };
+        }
+        if due.is_some() {
+            self.sync().await;
         }
     }
 
-    async fn write(&self, batch: &mut Vec<Append>) {
+    /// Writes a batch, and tells what it survives: the most that any event of it should.
+    async fn write(&self, batch: &mut Vec<Append>) -> Survives {
+        let survives = batch.iter().map(|append| append.survives).max();
+        let survives = survives.unwrap_or(Survives::Machine);
         let (entries, waiters): (Vec<_>, Vec<_>) = batch
             .drain(..)
             .map(|append| (append.entry, append.done))
             .unzip();
-        match self.store.append_audit(&self.node, &entries).await {
+        match self
+            .store
+            .append_audit(&self.node, &entries, survives)
+            .await
+        {
             Ok(records) => answer(waiters, records),
             Err(error) => fail(waiters, error),
+        }
+        survives
+    }
+
+    async fn sync(&self) {
+        if let Err(error) = self.store.sync().await {
+            tracing::error!(%error, "the audit's last records may not survive the machine");
         }
     }
 }

@@ -19,6 +19,7 @@ use super::screen::Screen;
 use super::start::{Start, What};
 use super::suspension::what;
 use super::transfer::Transfer;
+use crate::audit::Survives;
 use crate::domain::command::{Command, Layer, Reading, Scope, StandardInput};
 use crate::domain::gate::{Effect, Event, Gate, Watch};
 use crate::domain::grant::ForcedCommand;
@@ -26,6 +27,7 @@ use crate::domain::hold::Clearance;
 use crate::domain::id::{HoldId, SessionId};
 use crate::domain::recording::LiveRecording;
 use crate::domain::target::{Destination, EnforcementLayer, TargetInfo};
+use crate::domain::verdict::Verdict;
 use crate::flow::{Drain, Item};
 use crate::inspect;
 use crate::record::{Recorder, TerminalSize};
@@ -456,7 +458,10 @@ impl Running<'_, '_> {
         let event = asker.event(&command, &reading, action, &verdict);
         let marker = format!("{}: {}", verdict.word(), command.shown());
         let (told, marked) = tokio::join!(
-            side.visit.services.audit.append(event, now),
+            side.visit
+                .services
+                .audit
+                .append_to(survives(&command, &verdict), event, now),
             side.recorder.marker(&marker, now)
         );
         told.map_err(failed)?;
@@ -478,6 +483,15 @@ impl Running<'_, '_> {
                 Ok(Event::Denied)
             }
         }
+    }
+}
+
+/// What the record of a decision survives before it takes effect: an operation of a transfer that policy lets pass is one
+/// of thousands.
+fn survives(command: &Command, verdict: &Verdict) -> Survives {
+    match (command.layer, verdict) {
+        (Layer::Transfer, Verdict::Allow(_)) => Survives::Bastion,
+        (_, Verdict::Allow(_) | Verdict::Hold(_) | Verdict::Deny(_)) => Survives::Machine,
     }
 }
 

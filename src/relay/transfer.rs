@@ -12,7 +12,7 @@ use tokio::sync::{Notify, mpsc};
 
 use super::reception::Visit;
 use super::start::{Start, What};
-use crate::audit::AuditError;
+use crate::audit::{AuditError, Survives};
 use crate::domain::audit::AuditEvent;
 use crate::domain::command::visible;
 use crate::domain::hold::Clearance;
@@ -174,7 +174,8 @@ impl Transfer {
                 unproved,
             };
             let audit = &self.visit.services.audit;
-            audit.append(event, Timestamp::now()).await?;
+            let survives = Survives::Bastion;
+            audit.append_to(survives, event, Timestamp::now()).await?;
         }
         Ok(())
     }

@@ -6,7 +6,10 @@ use sqlx::any::AnyRow;
 
 use crate::domain::audit::{AuditRecord, RecordHash};
 use crate::domain::name::NodeName;
-use crate::store::{Store, StoreError, from_column, listed, timestamp, to_column, unreadable};
+use crate::store::{
+    Database, Store, StoreError, Survives, from_column, listed, sqlite, timestamp, to_column,
+    unreadable,
+};
 
 /// Most chains that a database may hold.
 pub const CHAINS: u32 = 10_000;
@@ -35,7 +38,7 @@ pub struct AuditRange {
 }
 
 impl Store {
-    /// Appends events to the chain of a node, all or none, and answers when they are durable.
+    /// Appends events to the chain of a node, all or none, and answers when they survive as much as they should.
     ///
     /// # Errors
     /// Those of the database.
@@ -43,11 +46,12 @@ impl Store {
         &self,
         node: &NodeName,
         entries: &[AuditEntry],
+        survives: Survives,
     ) -> Result<Vec<AuditRecord>, StoreError> {
         self.timed(async {
             let mut attempt = 1;
             loop {
-                match self.append_once(node, entries).await {
+                match self.append_once(node, entries, survives).await {
                     Err(error) if error.is_duplicate() && attempt < ATTEMPTS => attempt += 1,
                     other => return other,
                 }
@@ -60,8 +64,9 @@ impl Store {
         &self,
         node: &NodeName,
         entries: &[AuditEntry],
+        survives: Survives,
     ) -> Result<Vec<AuditRecord>, StoreError> {
-        let mut transaction = self.begin().await?;
+        let mut transaction = self.begin_to(survives).await?;
         let head =
             sqlx::query("SELECT seq, hash FROM audit WHERE node = $1 ORDER BY seq DESC LIMIT 1")
                 .bind(node.as_str())
@@ -95,6 +100,24 @@ impl Store {
         }
         transaction.commit().await?;
         Ok(records)
+    }
+
+    /// Has everything that was written survive the machine.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn sync(&self) -> Result<(), StoreError> {
+        match self.database {
+            Database::Sqlite => {
+                self.timed(async {
+                    sqlx::raw_sql(sqlite::SYNC).execute(&self.writes).await?;
+                    Ok(())
+                })
+                .await
+            }
+            // The server does so by itself.
+            Database::Postgres => Ok(()),
+        }
     }
 
     /// The records of a node's chain after a place, in order.

@@ -17,6 +17,12 @@ use crate::store::{Opening, StoreError};
 pub(super) const SETTINGS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; \
      PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;";
 
+/// For a connection whose commits go to the file, and to the disk only with the next one of another connection.
+pub(super) const QUICK: &str = "PRAGMA synchronous = NORMAL;";
+
+/// Brings everything that was committed to the disk (<https://www.sqlite.org/wal.html#ckpt>).
+pub(super) const SYNC: &str = "PRAGMA wal_checkpoint(PASSIVE);";
+
 /// Marks a file as ours in its header (<https://www.sqlite.org/fileformat2.html#application_id>): `CSGN`.
 const APPLICATION: u32 = 0x4353_474e;
 const MARK: &str = "PRAGMA application_id = 1129531214;";

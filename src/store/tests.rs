@@ -12,7 +12,9 @@ use crate::domain::id::HoldId;
 use crate::store::tests::fixtures::{answered, at, hold, node, stopped};
 use crate::store::tests::postgres_server::PostgresServer;
 use crate::store::tests::story::story;
-use crate::store::{CONNECTIONS, HoldState, QUERY_TIMEOUT, Store, StoreError, StoreUrl, Woken};
+use crate::store::{
+    CONNECTIONS, HoldState, QUERY_TIMEOUT, Store, StoreError, StoreUrl, Survives, Woken,
+};
 
 fn sqlite(folder: &tempfile::TempDir) -> StoreUrl {
     StoreUrl::Sqlite(folder.path().join("countersign.db"))
@@ -177,7 +179,12 @@ async fn appends_at_once_make_one_chain(store: &Store) {
     let busy = node("busy");
     let append = |n: i64| {
         let (store, busy) = (store.clone(), busy.clone());
-        tokio::spawn(async move { store.append_audit(&busy, &[stopped(at(n))]).await.unwrap() })
+        tokio::spawn(async move {
+            store
+                .append_audit(&busy, &[stopped(at(n))], Survives::Machine)
+                .await
+                .unwrap()
+        })
     };
     // Fewer than the attempts of one append, each of which may lose to all the others.
     futures::future::join_all((0..4).map(append)).await;

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use crate::store::tests::fixtures::{at, node, stopped};
-use crate::store::{Store, StoreError, StoreUrl};
+use crate::store::{Store, StoreError, StoreUrl, Survives};
 
 struct File {
     folder: TempDir,
@@ -48,7 +48,10 @@ async fn database() -> Vec<u8> {
     let path = folder.path().join("countersign.db");
     let store = Store::open(&StoreUrl::Sqlite(path.clone())).await.unwrap();
     let entries = vec![stopped(at(1)); 300];
-    store.append_audit(&node("n1"), &entries).await.unwrap();
+    store
+        .append_audit(&node("n1"), &entries, Survives::Machine)
+        .await
+        .unwrap();
     store.close().await;
     fs::read(path).unwrap()
 }
@@ -115,7 +118,7 @@ async fn a_new_database_is_for_its_owner_only() {
     let path = folder.path().join("sp ace%20.db");
     let store = Store::open(&StoreUrl::Sqlite(path.clone())).await.unwrap();
     store
-        .append_audit(&node("n1"), &[stopped(at(1))])
+        .append_audit(&node("n1"), &[stopped(at(1))], Survives::Machine)
         .await
         .unwrap();
     let mut files = 0;

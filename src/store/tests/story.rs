@@ -7,7 +7,7 @@ use crate::domain::recording::SessionEnd;
 use crate::store::tests::fixtures::{
     answered, at, hold, key, login, node, person, session, session_id, stopped,
 };
-use crate::store::{AuditRange, HoldState, SessionFilter, Store, StoreError, Which};
+use crate::store::{AuditRange, HoldState, SessionFilter, Store, StoreError, Survives, Which};
 
 pub(super) async fn story(store: &Store) {
     people_sign_in_and_their_logins_end(store).await;
@@ -239,9 +239,18 @@ async fn events_are_chained_by_node(store: &Store) {
     let (n1, n2) = (node("n1"), node("n2"));
     assert!(store.audit_nodes().await.unwrap().is_empty());
     let two = [stopped(at(1)), stopped(at(2))];
-    let written = store.append_audit(&n1, &two).await.unwrap();
-    let other = store.append_audit(&n2, &[stopped(at(3))]).await.unwrap();
-    let third = store.append_audit(&n1, &[stopped(at(4))]).await.unwrap();
+    let written = store
+        .append_audit(&n1, &two, Survives::Bastion)
+        .await
+        .unwrap();
+    let other = store
+        .append_audit(&n2, &[stopped(at(3))], Survives::Machine)
+        .await
+        .unwrap();
+    let third = store
+        .append_audit(&n1, &[stopped(at(4))], Survives::Machine)
+        .await
+        .unwrap();
     assert_eq!(written[0].previous, RecordHash::genesis());
     assert_eq!(other[0].previous, RecordHash::genesis());
     assert_eq!(third[0].previous, written[1].hash);
