@@ -1,10 +1,12 @@
 //! The certificate authorities: the only code near private keys.
 //!
 //! [`Authority`] mints certificates for sessions on targets, for people and for host names, and verifies those
-//! that come back. It decides nothing about who may: it is handed a grant or an identity. Format and meaning of
+//! that come back, and signs for a sudo that was cleared. It decides nothing about who may: it is handed a grant or an identity. Format and meaning of
 //! certificates follow OpenSSH's PROTOCOL.certkeys.
 
 pub mod key_file;
+
+mod sudo_gate;
 
 use std::time::Duration;
 
@@ -38,17 +40,24 @@ pub enum AuthorityError {
     /// The system gave no random bytes.
     #[error("the system gave no random bytes")]
     Random,
+    /// What was cleared is not the sudo that asks.
+    #[error("what was cleared is not this sudo")]
+    NotCleared,
+    /// The system did not sign.
+    #[error("cannot sign for the sudo gate: {0}")]
+    Signing(String),
 }
 
-/// The user and the host authority with the node's own host key.
+/// The user and the host authority, the key of the sudo gate, and the node's own host key.
 pub struct Authority {
     user: PrivateKey,
     host: PrivateKey,
     host_key: PrivateKey,
+    sudo_gate: PrivateKey,
 }
 
 impl Authority {
-    /// Reads the three keys.
+    /// Reads the keys.
     ///
     /// # Errors
     /// When one is missing, malformed, or readable by others.
@@ -60,6 +69,7 @@ impl Authority {
             user: key_file::load(&config.user_ca)?,
             host: key_file::load(&config.host_ca)?,
             host_key: key_file::load(host_key)?,
+            sudo_gate: key_file::load(&config.sudo_gate)?,
         })
     }
 

@@ -192,6 +192,8 @@ pub struct CertificateConfig {
     pub user_ca: PathBuf,
     /// The private key that signs host certificates.
     pub host_ca: PathBuf,
+    /// The private key by which targets know that a sudo passed the gate.
+    pub sudo_gate: PathBuf,
     /// How long a person's certificate lasts at the most.
     pub person_ttl: Duration,
     /// How long a certificate for a target may be used to log in.
@@ -218,6 +220,8 @@ pub struct TargetConfig {
     pub port: u16,
     /// How its host key is known.
     pub host: HostTrust,
+    /// What the host calls itself (gethostname(2)), by which the sudo gate knows it.
+    pub hostname: TargetName,
 }
 
 /// How a target proves that it is the one it should be.

@@ -12,6 +12,10 @@ pub mod principal;
 
 pub mod target;
 
+pub mod words;
+
+pub mod sudo;
+
 pub mod command;
 
 pub mod forward;

@@ -1,7 +1,7 @@
 //! Bytes → how well they were understood.
 //!
 //! It owns the reading of commands: [`exec`] for the text of an exec request, [`mod@line`] for what stands on the
-//! command line of an interactive shell. Invariant: what is not certain is an `Unknown` in the [`Reading`], never
+//! command line of an interactive shell, [`sudo`] for the words of a sudo that is about to run. Invariant: what is not certain is an `Unknown` in the [`Reading`], never
 //! left out; a reading without one reaches exactly the programs it names. It decides nothing: `policy` does.
 
 mod escape;
@@ -21,6 +21,8 @@ mod screen;
 mod shell;
 
 mod sole;
+
+pub mod sudo;
 
 mod table;
 
@@ -148,6 +150,7 @@ pub fn describe(reading: &Reading) -> String {
     ];
     let told: Vec<String> = parts
         .into_iter()
+        .chain(reading.sudo.iter().flat_map(|facts| sudo::described(facts)))
         .filter(|(_, items)| !items.is_empty())
         .map(|(title, items)| {
             let items: Vec<String> = items.into_iter().collect();

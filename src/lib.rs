@@ -27,6 +27,7 @@
 //! * [`config`] and [`store`] are what a node is told and what it remembers (SQLite or PostgreSQL).
 //! * [`algorithms`], [`certificate`], [`flow`] are SSH between the library and us: what is offered, what a certificate
 //!   must be, and how a stalled peer costs bounded memory and nobody else's time.
+//! * [`agent`] is the protocol of SSH agents: what the sudo gate is asked, and answers.
 //! * [`accept`] turns the library's callbacks into questions; [`target`] dials and verifies host keys.
 //! * [`emulator`] is the terminal that output of others is fed to, at a bounded cost, for [`inspect`] and for replays.
 //! * [`identity`] is OpenID Connect, [`authority`] the only code near private keys, [`inspect`] reads commands,
@@ -57,6 +58,8 @@ pub mod algorithms;
 pub mod certificate;
 
 pub mod flow;
+
+pub mod agent;
 
 pub mod accept;
 

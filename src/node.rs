@@ -346,6 +346,7 @@ fn needs_restart(current: &Config, changed: &Config) -> bool {
         || secret(&current.identity.client_secret) != secret(&changed.identity.client_secret)
         || current.certificates.user_ca != changed.certificates.user_ca
         || current.certificates.host_ca != changed.certificates.host_ca
+        || current.certificates.sudo_gate != changed.certificates.sudo_gate
         || current.policies != changed.policies
         || current.store.expose_secret() != changed.store.expose_secret()
 }
@@ -375,17 +376,18 @@ impl Watchdog {
     }
 }
 
-/// Makes what is missing of a node's keys: user authority, host authority, host key.
+/// Makes what is missing of a node's keys: user authority, host authority, host key, sudo gate.
 ///
 /// # Errors
 /// When one cannot be written, or an existing one cannot be used.
 pub fn create_keys(
     config: &Config,
 ) -> Result<Vec<(std::path::PathBuf, crate::authority::key_file::Created)>, AuthorityError> {
-    let keys: [(&Path, &str); 3] = [
+    let keys: [(&Path, &str); 4] = [
         (&config.certificates.user_ca, "countersign user CA"),
         (&config.certificates.host_ca, "countersign host CA"),
         (&config.ssh.host_key, "countersign host key"),
+        (&config.certificates.sudo_gate, "countersign sudo gate"),
     ];
     let mut made = Vec::new();
     for (file, comment) in keys {

@@ -49,7 +49,7 @@ pub use error::{MOST_PROBLEMS, PolicyError, Problem};
 pub use explain::{Asked, Explanation, Form, Match};
 pub use keeper::{PolicyKeeper, Reloaded};
 pub use load::{FILE_BYTES, MOST_FILES, MOST_POLICIES};
-pub use needs::{actions, strictest};
+pub use needs::{actions, held_for_company, strictest};
 
 use annotation::Terms;
 use asking::Asking;
@@ -64,6 +64,12 @@ pub const OWN_REQUEST: &str = "built-in:own-request";
 
 /// The rule of this code that a workload never approves.
 pub const WORKLOAD_APPROVES: &str = "built-in:workload-approves";
+
+/// The rule of this code that nobody approves a sudo that they could have called themselves.
+pub const COMPANY: &str = "built-in:same-login";
+
+/// The rule of this code that a sudo is held while others are on the same login.
+pub const SHARED_LOGIN: &str = "built-in:shared-login";
 
 /// A set of policies that validates.
 #[derive(Debug)]
@@ -304,9 +310,12 @@ fn barred(question: &Question<'_>) -> Option<&'static str> {
         Resource::Hold(request) if request.requester.subject == question.principal.subject => {
             Some(OWN_REQUEST)
         }
-        Resource::Hold(_) | Resource::Target(_) | Resource::Session { .. } | Resource::Bastion => {
-            None
+        Resource::Hold(request) => {
+            let subject = &question.principal.subject;
+            let among = request.company().any(|person| person.subject == *subject);
+            among.then_some(COMPANY)
         }
+        Resource::Target(_) | Resource::Session { .. } | Resource::Bastion => None,
     }
 }
 

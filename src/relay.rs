@@ -3,7 +3,8 @@
 //! Read in this order: [`listener`] takes a socket and puts it on one of the [`lanes`], [`reception`] finds out who it is,
 //! [`opening`] turns a grant into a logged-in link to a target ([`admission`] waits where others must agree to that), [`session`] runs one channel through its gate,
 //! [`decision`] asks inspection and policy about one command, [`suspension`] waits for people. [`transfer`] follows the
-//! files of a session; [`forwards`] and [`agent`] join channels that carry other protocols. [`console`], [`board`] and
+//! files of a session; [`forwards`] and [`agent`] join channels that carry other protocols; [`sudo`] is the agent that every
+//! sudo on a target with the gate asks. [`console`], [`board`] and
 //! [`theatre`] are the bastion's own commands, the dashboard and the replay.
 //!
 //! Invariants: no session without a running recording, nothing on a target without a clearance, no action without
@@ -50,6 +51,8 @@ pub mod session;
 pub mod splice;
 
 pub mod start;
+
+pub mod sudo;
 
 pub mod suspension;
 
@@ -108,6 +111,8 @@ pub struct Services {
     pub sessions: Shares<Subject>,
     /// Handshakes with targets.
     pub turns: Turns,
+    /// Sudos that asked to be signed.
+    pub sudos: sudo::Sudos,
     /// Sessions that run on this node.
     pub registry: registry::Registry,
     /// Every task of every connection.
@@ -153,6 +158,7 @@ impl Services {
             jumps: Shares::default(),
             sessions: Shares::default(),
             turns: Turns::default(),
+            sudos: sudo::Sudos::default(),
             registry: registry::Registry::default(),
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),

@@ -141,6 +141,12 @@ impl TargetChannel {
         cleared
     }
 
+    /// The target may open channels to the bastion's own agent from now on, which signs nothing without a clearance of
+    /// its own; they come by [`TargetChannel::openings`].
+    pub fn expect_sudo(&self) {
+        self.link.welcome.agents();
+    }
+
     /// What the target opens; there is one to take.
     pub fn openings(&mut self) -> Option<Openings> {
         self.link.openings()

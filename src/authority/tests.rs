@@ -1,3 +1,5 @@
+use russh::keys::signature::Verifier;
+
 use super::*;
 use crate::certificate::{fingerprint, verify_host_certificate};
 use crate::domain::command::{Command, Layer, Scope};
@@ -5,6 +7,7 @@ use crate::domain::grant::{ForcedCommand, Grant, NotBound, Permissions};
 use crate::domain::hold::Clearance;
 use crate::domain::id::SessionId;
 use crate::domain::principal::{PrincipalKind, Subject};
+use crate::domain::sudo::SudoRequest;
 use crate::domain::target::Destination;
 
 const SOURCE: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
@@ -15,6 +18,7 @@ fn authority() -> Authority {
         user: key(),
         host: key(),
         host_key: key(),
+        sudo_gate: key(),
     }
 }
 
@@ -293,4 +297,52 @@ fn a_key_file_that_others_can_read_is_refused_and_none_is_overwritten() {
         key_file::load(&file),
         Err(key_file::KeyFileError::Malformed(_))
     ));
+}
+
+/// The command of a request, in place of the one that is asked about.
+fn sudo_command(request: &SudoRequest, login: &str) -> Command {
+    let destination = Destination {
+        login: login.parse().unwrap(),
+        target: "db1".parse().unwrap(),
+    };
+    Command {
+        scope: Scope {
+            destination,
+            session: SessionId::new(now(), [1; 10]),
+            ordinal: 0,
+        },
+        layer: Layer::Sudo,
+        bytes: request.text(),
+        script: None,
+    }
+}
+
+#[test]
+fn the_sudo_gate_signs_the_request_that_was_cleared_and_no_other() {
+    let authority = authority();
+    let key = authority.sudo_gate().to_bytes().unwrap();
+    let request = |words: &[&str]| {
+        let bytes = SudoRequest::bytes_for_tests(&key, words, 0);
+        SudoRequest::read(&bytes, &key).unwrap()
+    };
+    let cleared = Clearance::for_tests;
+    let id = request(&["sudo", "id"]);
+    let signature = authority
+        .sign_sudo(cleared(sudo_command(&id, "deploy")), &id)
+        .unwrap();
+    let verified = authority
+        .sudo_gate()
+        .key_data()
+        .verify(id.signed(), &signature);
+    assert!(verified.is_ok());
+
+    let another = sudo_command(&request(&["sudo", "ls"]), "deploy");
+    let line = Command {
+        layer: Layer::Line,
+        ..sudo_command(&id, "deploy")
+    };
+    for command in [another, line, sudo_command(&id, "root")] {
+        let refused = authority.sign_sudo(cleared(command), &id);
+        assert!(matches!(refused, Err(AuthorityError::NotCleared)));
+    }
 }

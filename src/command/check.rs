@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use super::print;
 use crate::authority::Authority;
 use crate::cli::Configured;
-use crate::config::{self, Config, HostTrust, LoginMethod, WebTls};
+use crate::config::{self, Config, HostTrust, LoginMethod, TargetConfig, WebTls};
+use crate::domain::target::EnforcementLayer;
 use crate::node::store_url;
 use crate::policy::PolicySet;
 
@@ -27,7 +28,9 @@ pub fn run(configured: &Configured) -> anyhow::Result<ExitCode> {
         config.policies.display()
     );
     match Authority::load(&config.certificates, &config.ssh.host_key) {
-        Ok(_) => out.push_str("keys          user CA, host CA and host key are usable\n"),
+        Ok(_) => {
+            out.push_str("keys          user CA, host CA, host key and sudo gate are usable\n")
+        }
         Err(error) => {
             print(&out)?;
             return Err(error.into());
@@ -74,32 +77,40 @@ fn describe(config: &Config) -> String {
         config.identity.issuer, config.identity.client_id
     );
     let _ = writeln!(out, "recordings    {}", config.recordings.folder.display());
-    for target in config.targets.values() {
-        let trust = match &target.host {
-            HostTrust::Pinned(keys) => format!("{} pinned host key(s)", keys.len()),
-            HostTrust::Authority(_) => "host certificates".to_owned(),
-        };
-        let logins: Vec<&str> = target
-            .info
-            .logins
-            .iter()
-            .map(|login| login.as_str())
-            .collect();
-        let labels: Vec<String> = target
-            .info
-            .labels
-            .iter()
-            .map(|(key, value)| format!("{key}={value}"))
-            .collect();
-        let _ = writeln!(
-            out,
-            "target        {} at {}:{} as {}; {}; {trust}",
-            target.info.name,
-            target.address,
-            target.port,
-            logins.join(", "),
-            labels.join(" ")
-        );
+    for each in config.targets.values() {
+        let _ = writeln!(out, "{}", target(each));
     }
     out
+}
+
+/// One target in a line.
+fn target(target: &TargetConfig) -> String {
+    let trust = match &target.host {
+        HostTrust::Pinned(keys) => format!("{} pinned host key(s)", keys.len()),
+        HostTrust::Authority(_) => "host certificates".to_owned(),
+    };
+    let logins: Vec<&str> = target
+        .info
+        .logins
+        .iter()
+        .map(|login| login.as_str())
+        .collect();
+    let labels: Vec<String> = target
+        .info
+        .labels
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    let gate = match target.info.layers.contains(&EnforcementLayer::Sudo) {
+        true => format!("; sudo gate on `{}`", target.hostname),
+        false => String::new(),
+    };
+    format!(
+        "target        {} at {}:{} as {}; {}; {trust}{gate}",
+        target.info.name,
+        target.address,
+        target.port,
+        logins.join(", "),
+        labels.join(" ")
+    )
 }

@@ -164,6 +164,8 @@ fn certificates(
         path(&mut section, "user_ca", file, problems).unwrap_or_else(|| data.join("keys/user_ca"));
     let host_ca =
         path(&mut section, "host_ca", file, problems).unwrap_or_else(|| data.join("keys/host_ca"));
+    let sudo_gate = path(&mut section, "sudo_gate", file, problems)
+        .unwrap_or_else(|| data.join("keys/sudo_gate"));
     let person_ttl = section
         .duration("person_ttl", MINUTE..=7 * DAY, problems)
         .unwrap_or(8 * HOUR);
@@ -174,6 +176,7 @@ fn certificates(
     CertificateConfig {
         user_ca,
         host_ca,
+        sudo_gate,
         person_ttl,
         session_ttl,
     }

@@ -164,6 +164,22 @@ pub enum AuditEvent {
         /// What was approved, and runs.
         digest: CommandDigest,
     },
+    /// A sudo was signed for, after it was decided about: only now it runs.
+    SudoSigned {
+        /// The session.
+        session: SessionId,
+        /// What was cleared, and runs.
+        digest: CommandDigest,
+        /// The request that it was approved by, where it was held.
+        hold: Option<HoldId>,
+    },
+    /// Something on a target asked for a signature of the sudo gate that none is given for, whatever policy says.
+    SudoRefused {
+        /// The session.
+        session: SessionId,
+        /// Why.
+        reason: String,
+    },
     /// A connection through a forward ended. Its bytes are counted; it is not recorded.
     ForwardEnded {
         /// The session that its clearance was for.

@@ -10,6 +10,7 @@ use aws_lc_rs::digest::{Context, SHA256, digest};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::id::SessionId;
+use crate::domain::sudo::SudoFacts;
 use crate::domain::target::Destination;
 
 /// Longest command that inspection parses, in bytes; a longer one is opaque (it is still held and sent whole).
@@ -33,6 +34,8 @@ pub enum Layer {
     Forward,
     /// One operation of a file transfer.
     Transfer,
+    /// A sudo, as the target's own PAM module described it before it ran.
+    Sudo,
 }
 
 impl fmt::Display for Layer {
@@ -45,6 +48,7 @@ impl fmt::Display for Layer {
             Self::Subsystem => "subsystem",
             Self::Forward => "forward",
             Self::Transfer => "transfer",
+            Self::Sudo => "sudo",
         })
     }
 }
@@ -217,6 +221,9 @@ pub struct Reading {
     /// What a program in it makes of the client's own input.
     #[serde(default, skip_serializing_if = "StandardInput::is_data")]
     pub input: StandardInput,
+    /// What the sudo gate knows beyond that, of a sudo that it was asked about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sudo: Option<Box<SudoFacts>>,
 }
 
 /// What becomes of the bytes that a client sends to a command's standard input.

@@ -87,7 +87,8 @@ impl Forward {
             | Layer::Line
             | Layer::Shell
             | Layer::Subsystem
-            | Layer::Transfer => None,
+            | Layer::Transfer
+            | Layer::Sudo => None,
         }
     }
 

@@ -11,6 +11,7 @@ use crate::domain::command::{Command, CommandDigest, Layer, shows_as_itself};
 use crate::domain::principal::{Principal, Subject};
 use crate::domain::request::ApprovalRequest;
 use crate::domain::verdict::{Permit, command_matter};
+use crate::domain::words::plain;
 
 /// Longest reason that is kept, in characters.
 pub const REASON_CHARS: usize = 500;
@@ -92,6 +93,9 @@ pub enum AnswerError {
     /// Nobody approves their own request, whatever policy says.
     #[error("nobody may answer their own request")]
     OwnRequest,
+    /// Whoever could have called a sudo themselves does not approve it.
+    #[error("you have a session as the same login there: somebody who has none must answer")]
+    Company,
     /// Quorum counts people, not answers.
     #[error("you have approved this request already; it needs somebody else too")]
     AnsweredAlready,
@@ -231,6 +235,13 @@ impl Hold {
         if *approver == self.request.requester.subject {
             return Err(AnswerError::OwnRequest);
         }
+        if self
+            .request
+            .company()
+            .any(|person| person.subject == *approver)
+        {
+            return Err(AnswerError::Company);
+        }
         if !permit.covers(approver, Action::Approve, &self.request.hold.to_string()) {
             return Err(AnswerError::NotPermitted);
         }
@@ -289,6 +300,39 @@ impl Resolved {
     /// When it ended.
     pub fn at(&self) -> Timestamp {
         self.at
+    }
+
+    /// The clearance for a sudo of these words that an approved hold of the same words gives: a command or a line of
+    /// the same session that starts this sudo and nothing else.
+    ///
+    /// # Errors
+    /// The command is handed back when the hold was not approved, or for anything else.
+    pub fn clear_sudo(&self, command: Command, words: &[Vec<u8>]) -> Result<Clearance, Command> {
+        let approved = &self.hold.request.command;
+        let starts = match approved.layer {
+            Layer::Exec | Layer::Line => approved.script.is_none(),
+            Layer::Connect
+            | Layer::Shell
+            | Layer::Subsystem
+            | Layer::Forward
+            | Layer::Transfer
+            | Layer::Sudo => false,
+        };
+        let here = approved.scope.session == command.scope.session
+            && approved.scope.destination == command.scope.destination
+            && command.layer == Layer::Sudo;
+        let same = plain(&approved.bytes).is_some_and(|said| said == words)
+            && words.first().is_some_and(|first| first == b"sudo");
+        match self.resolution {
+            Resolution::Approved { .. } if starts && here && same => Ok(Clearance {
+                command,
+                basis: Basis::Approval,
+            }),
+            Resolution::Approved { .. }
+            | Resolution::Refused { .. }
+            | Resolution::Expired
+            | Resolution::Withdrawn { .. } => Err(command),
+        }
     }
 
     /// The clearance that an approved hold gives, for exactly the command it was opened for.
@@ -374,7 +418,12 @@ impl Clearance {
             Layer::Exec => SFTP_SERVERS
                 .iter()
                 .any(|server| server.as_bytes() == command.bytes),
-            Layer::Connect | Layer::Line | Layer::Shell | Layer::Forward | Layer::Transfer => false,
+            Layer::Connect
+            | Layer::Line
+            | Layer::Shell
+            | Layer::Forward
+            | Layer::Transfer
+            | Layer::Sudo => false,
         };
         if opens {
             Ok(Self {
@@ -443,7 +492,13 @@ mod tests {
         assert!(opens(Layer::Subsystem, b"sftp"));
         assert!(opens(Layer::Exec, b"/usr/lib/openssh/sftp-server"));
         assert!(!opens(Layer::Subsystem, b"netconf"));
-        for layer in [Layer::Line, Layer::Shell, Layer::Forward, Layer::Transfer] {
+        for layer in [
+            Layer::Line,
+            Layer::Shell,
+            Layer::Forward,
+            Layer::Transfer,
+            Layer::Sudo,
+        ] {
             assert!(!opens(layer, b"sftp"), "{layer}");
         }
         for other in [

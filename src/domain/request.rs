@@ -8,6 +8,7 @@ use crate::domain::action::Action;
 use crate::domain::command::{Command, Reading};
 use crate::domain::id::HoldId;
 use crate::domain::principal::{KeyFingerprint, Principal};
+use crate::domain::sudo::Companion;
 use crate::domain::target::TargetInfo;
 
 /// A suspended action, as it is put before approvers.
@@ -34,6 +35,14 @@ pub struct ApprovalRequest {
     pub reading: Reading,
     /// The last lines of the requester's screen, already made safe to print.
     pub screen: Vec<String>,
+}
+
+impl ApprovalRequest {
+    /// Others who could have called this sudo themselves. None of them may approve it.
+    pub fn company(&self) -> impl Iterator<Item = &Companion> {
+        let facts = self.reading.sudo.iter();
+        facts.flat_map(|facts| &facts.company)
+    }
 }
 
 /// An [`ApprovalRequest`] that has no name yet.

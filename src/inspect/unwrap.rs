@@ -72,6 +72,17 @@ pub(super) fn read_lines(text: &str) -> Reading {
     read_in(text, context)
 }
 
+/// Reads words that no shell stands before: each is what it is.
+pub(super) fn read_words(words: &[String]) -> Reading {
+    let mut reader = Reader {
+        reading: Reading::default(),
+        texts: TEXTS,
+    };
+    let fixed = words.iter().map(|word| Word::Fixed(word.clone()));
+    reader.run(fixed.collect(), Context::default());
+    reader.reading
+}
+
 fn read_in(text: &str, context: Context) -> Reading {
     let mut reader = Reader {
         reading: Reading::default(),

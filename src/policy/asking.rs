@@ -15,6 +15,7 @@ use crate::domain::command::Reading;
 use crate::domain::forward::{Endpoint, Forward};
 use crate::domain::principal::{Principal, PrincipalKind, Subject};
 use crate::domain::request::ApprovalRequest;
+use crate::domain::sudo::SudoFacts;
 use crate::domain::target::{EnforcementLayer, TargetInfo};
 use crate::domain::verdict::{Circumstances, Question, Resource};
 use crate::policy::folders;
@@ -170,13 +171,16 @@ fn hold_entity(
     let requester = principal_entity(words, &request.requester, now, entities)?;
     let target = target_entity(words, &request.target, entities)?;
     let login = request.command.scope.destination.login.as_str();
-    let pairs = vec![
+    let mut pairs = vec![
         pair("requester", Expression::new_entity_uid(requester)),
         pair("target", Expression::new_entity_uid(target)),
         pair("login", text(login)),
         pair("action", text(request.action.as_str())),
         pair("command", facts(Some(&request.reading))?),
     ];
+    if let Some(facts) = &request.reading.sudo {
+        pairs.push(pair("sudo", sudo(facts)?));
+    }
     entity(&uid, pairs, HashSet::new(), entities)?;
     Ok(uid)
 }
@@ -234,6 +238,10 @@ fn context(action: Action, circumstances: &Circumstances) -> Result<Pairs, Strin
     if takes_command(action) {
         pairs.push(pair("command", facts(circumstances.reading.as_ref())?));
     }
+    let gate = circumstances.reading.as_ref();
+    if let (Action::Sudo, Some(facts)) = (action, gate.and_then(|reading| reading.sudo.as_ref())) {
+        pairs.push(pair("sudo", sudo(facts)?));
+    }
     if action == Action::Forward {
         let Some(asked) = &circumstances.forward else {
             return Err(format!("`{action}` was asked without what is forwarded"));
@@ -253,6 +261,17 @@ fn forward(asked: &Forward) -> Result<Expression, String> {
         pair("host", text(&host)),
         pair("port", Expression::new_long(port.into())),
         pair("socket", text(socket)),
+    ])
+}
+
+fn sudo(facts: &SudoFacts) -> Result<Expression, String> {
+    record([
+        pair("program", text(facts.program.as_deref().unwrap_or(""))),
+        pair("words", text(&facts.words)),
+        pair("folder", text(&facts.folder)),
+        pair("run_as", text(&facts.run_as.to_string())),
+        pair("whole", Expression::new_bool(facts.whole)),
+        pair("shared", Expression::new_bool(!facts.company.is_empty())),
     ])
 }
 

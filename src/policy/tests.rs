@@ -15,6 +15,8 @@ use crate::domain::target::{Destination, EnforcementLayer, TargetInfo};
 
 mod loading;
 
+mod sudo;
+
 const NOW: Timestamp = Timestamp::constant(1_735_732_800, 0);
 
 fn default_folder() -> PathBuf {

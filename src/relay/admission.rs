@@ -16,7 +16,7 @@ use super::decision::Asker;
 use super::start::Start;
 use super::suspension;
 use crate::domain::action::{Action, Requirements};
-use crate::domain::command::{Command, Layer, Scope};
+use crate::domain::command::{Command, Layer, Reading, Scope};
 use crate::domain::hold::{Clearance, Resolved};
 use crate::domain::id::SessionId;
 use crate::domain::keystroke::INTERRUPT;
@@ -121,6 +121,7 @@ pub async fn ask(
     };
     let asked = suspension::Asked {
         command,
+        reading: Reading::default(),
         action: Action::Connect,
         reason,
     };

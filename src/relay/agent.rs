@@ -51,6 +51,7 @@ pub async fn clear(
         Decision::Hold(action, requirements) => {
             let asked = Asked {
                 command: command.clone(),
+                reading,
                 action,
                 reason: None,
             };

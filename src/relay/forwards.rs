@@ -318,6 +318,7 @@ impl Shared {
             let asker = shared.asker();
             let asked = suspension::Asked {
                 command,
+                reading: Reading::default(),
                 action,
                 reason: None,
             };

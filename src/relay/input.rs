@@ -17,6 +17,7 @@ use super::launch::{Launch, NotStarted, Program, ProgramGone};
 use super::reception::Visit;
 use super::screen::Screen;
 use super::start::{Start, What};
+use super::sudo::Interrupts;
 use super::suspension::what;
 use super::transfer::Transfer;
 use crate::audit::Survives;
@@ -65,6 +66,8 @@ pub struct InputSide<'a> {
     pub reason: Option<String>,
     /// The hold that waits, to be withdrawn should the session end meanwhile.
     pub held: &'a Mutex<Suspended>,
+    /// Who is told of Ctrl-C.
+    pub interrupts: &'a Interrupts,
 }
 
 /// What a session has suspended, to be taken back should it end meanwhile.
@@ -221,6 +224,10 @@ impl Running<'_, '_> {
     async fn item(&mut self, gate: Gate, item: Item) -> Result<Gate, InputEnd> {
         match item {
             Item::Data(data) => match self.side.transfer {
+                None if self.side.side == Side::Terminal => {
+                    self.side.interrupts.typed(data.bytes());
+                    self.event(gate, Event::Typed(data.bytes().clone())).await
+                }
                 Some(transfer) => {
                     Box::pin(self.transfer(transfer, data.bytes().clone())).await?;
                     Ok(gate)
@@ -388,7 +395,7 @@ impl Running<'_, '_> {
             Layer::Exec | Layer::Shell | Layer::Subsystem | Layer::Forward => {
                 Ok(self.program.start(clearance).await?)
             }
-            Layer::Connect | Layer::Transfer => {
+            Layer::Connect | Layer::Transfer | Layer::Sudo => {
                 Err(failed("an operation came without its request"))
             }
             Layer::Line => {

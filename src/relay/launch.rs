@@ -24,8 +24,18 @@ pub struct Launch {
     pub openings: oneshot::Sender<Openings>,
     /// What the client asked for.
     pub start: Start,
-    /// The clearance of the client's agent, where it is passed on.
-    pub agent: Option<Clearance>,
+    /// The agent that programs on the target find, where there is one.
+    pub agent: Agent,
+}
+
+/// The agent that programs on a target find.
+pub enum Agent {
+    /// None.
+    None,
+    /// The client's own, which was cleared.
+    Client(Clearance),
+    /// That of the sudo gate, in front of the client's own where that was cleared.
+    Gate,
 }
 
 /// A session's program.
@@ -158,9 +168,15 @@ impl Launch {
         if let Some(pty) = &self.start.pty {
             request(output, pty).await?;
         }
-        if let Some(agent) = &self.agent
-            && channel.expect_agent(agent)
-        {
+        let found = match &self.agent {
+            Agent::None => false,
+            Agent::Client(clearance) => channel.expect_agent(clearance),
+            Agent::Gate => {
+                channel.expect_sudo();
+                true
+            }
+        };
+        if found {
             output.agent_forward(false).await?;
         }
         let layer = clearance.command().layer;
@@ -173,7 +189,7 @@ impl Launch {
                     .await?
             }
             Layer::Shell => output.request_shell(true).await?,
-            Layer::Connect | Layer::Line | Layer::Forward | Layer::Transfer => {
+            Layer::Connect | Layer::Line | Layer::Forward | Layer::Transfer | Layer::Sudo => {
                 return Err(russh::Error::Inconsistent.into());
             }
         }

@@ -21,7 +21,7 @@ use crate::domain::hold::Clearance;
 use crate::domain::id::SessionId;
 use crate::domain::lifecycle::Granted;
 use crate::domain::name::TargetName;
-use crate::domain::target::{Destination, TargetInfo};
+use crate::domain::target::{Destination, EnforcementLayer, TargetInfo};
 use crate::domain::verdict::{Denial, Verdict};
 use crate::store::StoreError;
 use crate::target::{self, Dialled, Link, TargetChannel, TargetError, Turn};
@@ -263,7 +263,8 @@ async fn open(
         Wanted::Terminal => true,
         Wanted::Unknown => !matches!(asker.verdict(Action::Shell), Verdict::Deny(_)),
     };
-    let agent_forwarding = !matches!(asker.verdict(Action::Agent), Verdict::Deny(_));
+    let agent_forwarding = target.info.layers.contains(&EnforcementLayer::Sudo)
+        || !matches!(asker.verdict(Action::Agent), Verdict::Deny(_));
     let permissions = Permissions {
         pty,
         agent_forwarding,

@@ -11,9 +11,18 @@ use crate::domain::id::SessionId;
 /// Messages to one session that may wait for its terminal.
 const MESSAGES: usize = 16;
 
+/// What a session is told while it runs.
+#[derive(Debug)]
+pub enum Message {
+    /// To be shown on its terminal.
+    Shown(String),
+    /// Something happened that its recording is to mark.
+    Marked(String),
+}
+
 #[derive(Debug)]
 struct Running {
-    messages: mpsc::Sender<String>,
+    messages: mpsc::Sender<Message>,
     end: CancellationToken,
 }
 
@@ -26,8 +35,8 @@ pub struct Registry(Arc<Mutex<HashMap<SessionId, Running>>>);
 pub struct Entry {
     registry: Registry,
     session: SessionId,
-    /// What is to be shown on the session's terminal.
-    pub messages: mpsc::Receiver<String>,
+    /// What the session is told.
+    pub messages: mpsc::Receiver<Message>,
     /// Cancelled when the session is to end at once.
     pub end: CancellationToken,
 }
@@ -61,7 +70,17 @@ impl Registry {
             .unwrap_or_else(PoisonError::into_inner)
             .values()
         {
-            let _ = running.messages.try_send(message.to_owned());
+            let _ = running
+                .messages
+                .try_send(Message::Shown(message.to_owned()));
+        }
+    }
+
+    /// Tells one session something; one that is stuck, or has ended, misses it.
+    pub fn tell(&self, session: &SessionId, message: Message) {
+        let sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = sessions.get(session) {
+            let _ = running.messages.try_send(message);
         }
     }
 

@@ -5,19 +5,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::admission::{self, Applicant};
 use super::agent;
-use super::client::{Client, Ending, Side};
+use super::client::{self, Client, Ending, Side};
 use super::decision::Asker;
 use super::input::{InputEnd, InputSide, Suspended};
-use super::launch::Launch;
+use super::launch::{self, Launch};
 use super::opening::{self, Ahead, Bond, Ground, NotOpened, Opening, Wanted};
 use super::output::{OutputEnd, OutputSide};
 use super::reception::Visit;
-use super::registry::Entry;
+use super::registry::{Entry, Message};
 use super::screen::Screen;
 use super::start::{PtyRequest, Start, What};
+use super::sudo::{self, Interrupts, SudoGate};
 use super::transfer::Transfer;
 use crate::accept::ClientChannel;
 use crate::accept::limits::Share;
@@ -263,6 +265,7 @@ impl Session<'_> {
         let screen =
             (self.side == Side::Terminal).then(|| Arc::new(Screen::new(size.rows(), size.cols())));
         let (sender, drain) = oneshot::channel();
+        let interrupts = Interrupts::default();
         let input_side = InputSide {
             visit: self.visit,
             target: self.target,
@@ -276,6 +279,7 @@ impl Session<'_> {
             transfer: transfer.as_ref(),
             reason: start.reason.clone(),
             held,
+            interrupts: &interrupts,
         };
         let output_side = OutputSide {
             client: self.client,
@@ -290,7 +294,7 @@ impl Session<'_> {
             }
         };
         let end = entry.end.clone();
-        let messages = self.pass_on(entry);
+        let messages = self.pass_on(entry, recorder);
         let left = async {
             tokio::select! {
                 () = closed.wait() => "the client went away",
@@ -298,17 +302,17 @@ impl Session<'_> {
                 _ = recorder.failed() => "the recording failed",
             }
         };
-        let agent = Box::pin(self.agent(&start, left)).await;
+        let agent = Box::pin(self.agent_side(&start, left, &interrupts)).await;
         let (opener, openings) = oneshot::channel();
-        let agents = self.agents(agent.as_ref().map(|a| a.command().clone()), openings);
         let launch = Launch {
             ground,
-            bond: self.bond(&start, agent.is_some()),
+            bond: self.bond(&start, !matches!(agent.found, launch::Agent::None)),
             output: sender,
             openings: opener,
             start,
-            agent,
+            agent: agent.found,
         };
+        let agents = self.agents(agent.answered_by, openings);
         tokio::select! {
             end = output => self.output_ended(end).await,
             end = input_side.run(&mut input, launch) => self.input_ended(end).await,
@@ -370,15 +374,26 @@ impl Session<'_> {
         start
     }
 
-    /// Shows what the node has to say to its sessions, and what the connection has to say about its forwards.
-    async fn pass_on(&self, mut entry: Entry) {
+    /// Shows what the node has to say to its sessions, and what the connection has to say about its forwards. It is
+    /// recorded too; a recording that fails ends the session by itself.
+    async fn pass_on(&self, mut entry: Entry, recorder: &Recorder) {
         let mut notices = self.visit.notices.listen();
         loop {
             let message = tokio::select! {
                 Some(message) = entry.messages.recv() => message,
-                notice = notices.next() => notice,
+                notice = notices.next() => Message::Shown(notice),
             };
-            self.client.say(self.side, &message).await;
+            let now = Timestamp::now();
+            match message {
+                Message::Shown(text) => {
+                    let shown = client::notice(self.side, &text);
+                    let _ = recorder.output(shown.clone(), now).await;
+                    self.client.show(self.side, shown).await;
+                }
+                Message::Marked(text) => {
+                    let _ = recorder.marker(&text, now).await;
+                }
+            }
         }
     }
 
@@ -435,15 +450,79 @@ impl Session<'_> {
         }
     }
 
-    /// Passes on the client's agent to those of the target who were let.
-    async fn agents(&self, command: Option<Command>, openings: oneshot::Receiver<Openings>) {
-        if let Some(command) = command
-            && let Ok(openings) = openings.await
-        {
-            let connection = self.client.connection();
-            agent::serve(&self.asker(), &command, openings, connection).await;
+    /// The agent that programs on the target find: the sudo gate's where the target has it, the client's own where it
+    /// was let through.
+    async fn agent_side(
+        &self,
+        start: &Start,
+        left: impl Future<Output = &'static str> + Send,
+        interrupts: &Interrupts,
+    ) -> AgentSide {
+        let clearance = self.agent(start, left).await;
+        let behind = clearance
+            .as_ref()
+            .map(|clearance| clearance.command().clone());
+        // Dropped with the session, it ends what still waits.
+        let over = CancellationToken::new();
+        let gate = self.gate(start, behind.clone(), interrupts, over.clone());
+        let over = over.drop_guard();
+        match (gate, clearance, behind) {
+            (Some(gate), _, _) => AgentSide {
+                found: launch::Agent::Gate,
+                answered_by: AnsweredBy::Gate(gate, over),
+            },
+            (None, Some(clearance), Some(command)) => AgentSide {
+                found: launch::Agent::Client(clearance),
+                answered_by: AnsweredBy::Client(command),
+            },
+            (None, _, None) | (None, None, _) => AgentSide {
+                found: launch::Agent::None,
+                answered_by: AnsweredBy::Nobody,
+            },
         }
-        std::future::pending().await
+    }
+
+    /// The sudo gate of this session, where its target has one.
+    fn gate(
+        &self,
+        start: &Start,
+        behind: Option<Command>,
+        interrupts: &Interrupts,
+        over: CancellationToken,
+    ) -> Option<Arc<SudoGate>> {
+        if !self.target.layers.contains(&EnforcementLayer::Sudo) {
+            return None;
+        }
+        let config = self.visit.services.config();
+        // Of a target that was taken out of the configuration no sudo is signed any more.
+        let target = config.target(&self.target.name)?.clone();
+        Some(SudoGate::new(sudo::Parts {
+            visit: Arc::clone(self.visit),
+            target,
+            destination: self.attached.grant().destination().clone(),
+            session: self.attached.session(),
+            behind,
+            reason: start.reason.clone(),
+            connection: self.client.connection().clone(),
+            interrupts: interrupts.clone(),
+            end: over,
+        }))
+    }
+
+    /// Answers what looks for an agent on the target.
+    async fn agents(&self, answered_by: AnsweredBy, openings: oneshot::Receiver<Openings>) {
+        match (answered_by, openings.await) {
+            (AnsweredBy::Gate(gate, _over), Ok(openings)) => {
+                gate.serve(openings).await;
+                std::future::pending().await
+            }
+            (AnsweredBy::Client(command), Ok(openings)) => {
+                let connection = self.client.connection();
+                agent::serve(&self.asker(), &command, openings, connection).await;
+                std::future::pending().await
+            }
+            (AnsweredBy::Nobody, _) | (_, Err(_)) => std::future::pending().await,
+        }
     }
 
     /// What a session leaves behind is told in full, whatever fails of it.
@@ -525,6 +604,24 @@ impl Session<'_> {
     fn owns(&self, request: &ApprovalRequest) -> bool {
         request.command.scope.session == self.attached.session()
     }
+}
+
+/// The agent of a session.
+struct AgentSide {
+    /// What its program finds.
+    found: launch::Agent,
+    /// Who answers it.
+    answered_by: AnsweredBy,
+}
+
+/// Who answers a program that looks for its agent.
+enum AnsweredBy {
+    /// Nobody.
+    Nobody,
+    /// The client, as it was cleared.
+    Client(Command),
+    /// The sudo gate, as long as this is kept.
+    Gate(Arc<SudoGate>, DropGuard),
 }
 
 /// What a session that runs is kept in.

@@ -18,7 +18,7 @@ use crate::flow::{Drain, Item, Pulse};
 const LAST_WORDS: Duration = Duration::from_secs(10);
 /// How long a side that does not read is waited for: to take what a target sent before it was gone, and to be told the
 /// end.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Bytes that passed.
 #[derive(Debug, Default)]

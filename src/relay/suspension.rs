@@ -114,6 +114,8 @@ async fn open(
 pub struct Asked {
     /// Exactly that.
     pub command: Command,
+    /// What was understood of it.
+    pub reading: Reading,
     /// What policy was asked.
     pub action: Action,
     /// Why, in the requester's words.
@@ -144,7 +146,7 @@ pub async fn wait(
         target: asker.target().clone(),
         action: asked.action,
         command: asked.command,
-        reading: Reading::default(),
+        reading: asked.reading,
         screen: Vec::new(),
     };
     let hold = begin(visit, draft, requirements).await;
@@ -178,8 +180,8 @@ pub fn notice(visit: &Visit, hold: &Hold) -> String {
         groups => format!(" from {}", groups.join(" or ")),
     };
     let why = match &hold.requirements().sentence {
-        // Of many operations of a transfer, which one.
-        Some(sentence) if request.command.layer == Layer::Transfer => {
+        // Of many operations of a transfer, or sudos of a script, which one.
+        Some(sentence) if matches!(request.command.layer, Layer::Transfer | Layer::Sudo) => {
             format!("{}: {sentence}", request.command.shown())
         }
         Some(sentence) => sentence.clone(),
@@ -200,7 +202,8 @@ pub fn notice(visit: &Visit, hold: &Hold) -> String {
         | Layer::Line
         | Layer::Shell
         | Layer::Subsystem
-        | Layer::Transfer => ", Ctrl-C withdraws",
+        | Layer::Transfer
+        | Layer::Sudo => ", Ctrl-C withdraws",
         Layer::Forward => "",
     };
     let plural = if count == 1 { "approval" } else { "approvals" };
@@ -217,6 +220,7 @@ pub fn what(command: &Command, action: Action) -> String {
     match command.layer {
         Layer::Connect => "a session".to_owned(),
         Layer::Shell => "a shell".to_owned(),
+        Layer::Sudo => format!("`{}`", command.shown()),
         Layer::Exec | Layer::Line if action == Action::Sudo => "sudo".to_owned(),
         Layer::Exec => "this command".to_owned(),
         Layer::Line => "this line".to_owned(),

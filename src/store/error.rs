@@ -78,6 +78,9 @@ pub enum StoreError {
     /// The caller's session is unknown or has ended before.
     #[error("the session `{0}` does not run")]
     NotRunning(SessionId),
+    /// There are more than can be looked through.
+    #[error("more than {0} sessions run: who is on a host cannot be told")]
+    TooMany(usize),
 }
 
 impl StoreError {

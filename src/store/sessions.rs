@@ -13,6 +13,9 @@ use crate::store::{Store, StoreError, from_json, listed, to_json};
 /// How a session ended whose node stopped before it could say so.
 const INTERRUPTED: &str = "interrupted: the bastion stopped";
 
+/// Most sessions that are looked through for those on one host; with more of them running nobody can tell who is there.
+const RUNNING: usize = 10_000;
+
 /// Which sessions to list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which {
@@ -139,6 +142,28 @@ impl Store {
             })
             .await?;
         rows.iter().map(summary).collect()
+    }
+
+    /// Every session that runs on any node.
+    ///
+    /// # Errors
+    /// [`StoreError::TooMany`] when there are more than can be looked through, or those of the database.
+    pub async fn running_sessions(&self) -> Result<Vec<SessionSummary>, StoreError> {
+        let limit = i64::try_from(RUNNING).unwrap_or(i64::MAX).saturating_add(1);
+        let rows = self
+            .timed(async {
+                Ok(sqlx::query(
+                    "SELECT summary, session_end FROM sessions WHERE ended IS NULL LIMIT $1",
+                )
+                .bind(limit)
+                .fetch_all(&self.reads)
+                .await?)
+            })
+            .await?;
+        match rows.len() {
+            0..=RUNNING => rows.iter().map(summary).collect(),
+            _ => Err(StoreError::TooMany(RUNNING)),
+        }
     }
 
     /// Ends the sessions that an earlier run of this node left running, and says which they were. To be called before

@@ -103,6 +103,7 @@ mod tests {
             address: "10.0.0.5".to_owned(),
             port,
             host: HostTrust::Pinned(Vec::new()),
+            hostname: "db1".parse().unwrap(),
         }
     }
 

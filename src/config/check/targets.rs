@@ -8,7 +8,7 @@ use russh::keys::ssh_key::PublicKey;
 use super::HostName;
 use crate::config::raw::{Problems, Section};
 use crate::config::{HostTrust, TargetConfig};
-use crate::domain::name::TargetName;
+use crate::domain::name::{NameError, TargetName};
 use crate::domain::target::{EnforcementLayer, TargetInfo};
 
 pub(super) fn read(
@@ -17,6 +17,7 @@ pub(super) fn read(
 ) -> BTreeMap<TargetName, TargetConfig> {
     let mut targets = BTreeMap::new();
     let mut taken = BTreeSet::new();
+    let mut hosts = BTreeSet::new();
     for mut section in sections {
         let Some(target) = target(&mut section, problems) else {
             section.finish(problems);
@@ -26,6 +27,15 @@ pub(super) fn read(
             if !taken.insert(name.clone()) {
                 section.problem(problems, "name", format!("`{name}` names two targets"));
             }
+        }
+        if target.info.layers.contains(&EnforcementLayer::Sudo)
+            && !hosts.insert(target.hostname.clone())
+        {
+            let message = format!(
+                "two targets with the sudo gate call themselves `{}`: a sudo on one could be signed for the other",
+                target.hostname
+            );
+            section.problem(problems, "hostname", message);
         }
         section.finish(problems);
         targets.insert(target.info.name.clone(), target);
@@ -64,8 +74,10 @@ fn target(section: &mut Section<'_>, problems: &mut Problems<'_>) -> Option<Targ
             None
         }
     };
+    let hostname = section.parsed::<Hostname>("hostname", problems);
+    let name: TargetName = name?;
     let info = TargetInfo {
-        name: name?,
+        name: name.clone(),
         aliases: aliases.into_iter().collect(),
         logins: logins.into_iter().collect(),
         labels,
@@ -77,6 +89,7 @@ fn target(section: &mut Section<'_>, problems: &mut Problems<'_>) -> Option<Targ
         address: address?.0,
         port,
         host: host?,
+        hostname: hostname.map_or(name, |hostname| hostname.0),
     })
 }
 
@@ -88,10 +101,18 @@ impl FromStr for LayerWord {
         match text {
             "wire" => Ok(Self(EnforcementLayer::Wire)),
             "line" => Ok(Self(EnforcementLayer::Line)),
-            "sudo" => Err(
-                "`sudo` is not offered by this version: targets have `wire` and `line`".to_owned(),
-            ),
-            other => Err(format!("`{other}` must be `wire` or `line`")),
+            "sudo" => Ok(Self(EnforcementLayer::Sudo)),
+            other => Err(format!("`{other}` must be `wire`, `line` or `sudo`")),
         }
+    }
+}
+
+/// What a host calls itself, whose capitals do not count.
+struct Hostname(TargetName);
+
+impl FromStr for Hostname {
+    type Err = NameError;
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        Ok(Self(text.to_ascii_lowercase().parse()?))
     }
 }

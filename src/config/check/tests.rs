@@ -69,7 +69,7 @@ fn every_problem_is_told_at_once_with_key_and_line() {
             "line 2: node.name: is missing",
             "line 3: node.nmae: unknown key, did you mean `name`?",
             "line 16: targets[0].address: must be a text in quotes, not a integer",
-            "line 19: targets[0].layers: `lien` must be `wire` or `line`",
+            "line 19: targets[0].layers: `lien` must be `wire`, `line` or `sudo`",
         ]
     );
 }
@@ -119,6 +119,31 @@ fn two_targets_cannot_share_a_name() {
     assert_eq!(
         load_text(&text).unwrap_err()[0].message,
         "`db1` names two targets"
+    );
+}
+
+#[test]
+fn two_targets_with_the_sudo_gate_cannot_be_the_same_host() {
+    let gated = whole().replace("[\"line\"]", "[\"sudo\"]");
+    let table = gated.split("[[targets]]").nth(1).unwrap();
+    let second = table.replace("\"db1\"", "\"db2\"\nhostname = \"DB1\"");
+    let both = format!("{gated}[[targets]]{second}");
+    let problems = load_text(&both).unwrap_err();
+    assert!(
+        problems[0].message.contains("call themselves `db1`"),
+        "{problems:?}"
+    );
+    let apart = load_text(&both.replace("DB1", "DB-2")).unwrap();
+    let hostname = |name: &str| {
+        apart
+            .target(&name.parse().unwrap())
+            .unwrap()
+            .hostname
+            .to_string()
+    };
+    assert_eq!(
+        (hostname("db1"), hostname("db2")),
+        ("db1".to_owned(), "db-2".to_owned())
     );
 }
 

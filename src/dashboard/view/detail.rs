@@ -6,9 +6,10 @@ use ratatui::text::{Line, Span};
 
 use crate::dashboard::model::{HoldView, Standing, Tone, is_production, means_production, text};
 use crate::domain::action::ReasonRule;
-use crate::domain::command::{Layer, Reading, Script};
+use crate::domain::command::{Layer, Reading, Script, visible};
 use crate::domain::name::GroupName;
 use crate::domain::principal::{Principal, PrincipalKind};
+use crate::domain::sudo::RunAs;
 use crate::domain::target::EnforcementLayer;
 
 use super::{flow, theme};
@@ -74,7 +75,8 @@ pub(super) fn command(view: &HoldView, width: u16) -> Vec<Line<'static>> {
         | Layer::Line
         | Layer::Subsystem
         | Layer::Forward
-        | Layer::Transfer => "an empty command",
+        | Layer::Transfer
+        | Layer::Sudo => "an empty command",
     };
     vec![Line::styled(words, theme::strong())]
 }
@@ -181,6 +183,11 @@ impl Page {
             let words = format!("not understood: {}", unknown.reason);
             self.marked(theme::OPAQUE, theme::opaque(), &words);
         }
+        for person in reading.sudo.iter().flat_map(|facts| &facts.company) {
+            let name = &person.name;
+            let words = format!("{name} is on the same login, and could have called it as well");
+            self.marked(theme::ELEVATION, theme::elevation(), &words);
+        }
         if !reading.escapes.is_empty() {
             let words = format!("can start a shell: {}", list(&reading.escapes));
             self.marked(theme::ESCAPES, theme::escapes(), &words);
@@ -254,6 +261,14 @@ impl Page {
     }
 
     fn runs(&mut self, reading: &Reading) {
+        if let Some(facts) = &reading.sudo {
+            let words = match &facts.run_as {
+                RunAs::Default => "root",
+                RunAs::Named(account) => account,
+                RunAs::Unknown => "somebody who could not be read",
+            };
+            self.field("as", &[(visible(words.as_bytes()), theme::strong())]);
+        }
         for (row, command) in reading.commands.iter().take(PROGRAMS).enumerate() {
             let label = if row == 0 { "runs" } else { "" };
             let through = match command.wrappers.as_slice() {
@@ -343,6 +358,7 @@ fn seen_as(layer: Layer) -> &'static str {
         Layer::Subsystem => "subsystem request",
         Layer::Forward => "request to forward",
         Layer::Transfer => "one operation of a file transfer",
+        Layer::Sudo => "sudo itself, before it runs",
     }
 }
 

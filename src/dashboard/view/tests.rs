@@ -10,11 +10,13 @@ use crate::dashboard::keymap::Key;
 use crate::dashboard::model::HoldView;
 use crate::dashboard::tests::{
     answered, at, dashboard, heard, may_answer, migrate, own, person, request, requirements,
-    restart, snapshot,
+    restart, simple, snapshot,
 };
 use crate::dashboard::update::Message;
-use crate::domain::command::{Reading, Script, Unknown, shows_as_itself};
+use crate::domain::command::{Layer, Reading, Script, Unknown, shows_as_itself};
 use crate::domain::hold::{Answer, Answered, Hold};
+use crate::domain::principal::Principal;
+use crate::domain::sudo::{Companion, RunAs, SudoFacts};
 
 const SIZES: [(u16, u16); 2] = [(80, 24), (120, 40)];
 
@@ -115,6 +117,27 @@ fn a_script_on_standard_input_is_shown_with_what_runs_it() {
     request.command.script = Some(Box::new(Script::of(script.as_bytes())));
     let hold = Hold::open(request, requirements(1, 10), at(-30));
     screens("script", dashboard(vec![may_answer(hold)]), |_| {});
+}
+
+#[test]
+fn a_sudo_that_asks_the_gate_tells_as_whom_it_runs_and_who_else_could_have_called_it() {
+    let mut request = request(
+        0x0b0b_0b0b,
+        "sudo -u postgres psql -c 'drop table a'  # in /srv/app",
+    );
+    request.command.layer = Layer::Sudo;
+    let Principal { subject, name, .. } = person("mallory", &[]);
+    request.reading.sudo = Some(Box::new(SudoFacts {
+        program: Some("psql".to_owned()),
+        words: "psql -c 'drop table a'".to_owned(),
+        folder: "/srv/app".to_owned(),
+        run_as: RunAs::Named("postgres".to_owned()),
+        whole: true,
+        company: vec![Companion { subject, name }],
+    }));
+    request.reading.commands = vec![simple(&["sudo"], &["psql", "-c", "drop table a"])];
+    let hold = Hold::open(request, requirements(1, 10), at(-30));
+    screens("sudo", dashboard(vec![may_answer(hold)]), |_| {});
 }
 
 #[test]

@@ -15,6 +15,7 @@ use crate::domain::id::{HoldId, SessionId};
 use crate::domain::name::{GroupName, LoginName, PrincipalName, TargetName};
 use crate::domain::principal::{KeyFingerprint, Principal, PrincipalKind, Subject};
 use crate::domain::request::ApprovalRequest;
+use crate::domain::sudo::{RunAs, SudoFacts};
 use crate::domain::target::{Destination, EnforcementLayer, TargetInfo};
 use crate::domain::verdict::{Circumstances, Question, Resource};
 use crate::policy::test::CaseResult;
@@ -73,6 +74,23 @@ struct Facts {
     opaque: bool,
     #[serde(default)]
     paths: Vec<String>,
+    sudo: Option<Sudo>,
+}
+
+/// A sudo that asks the gate, as `context.sudo` has it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sudo {
+    #[serde(default)]
+    program: String,
+    #[serde(default)]
+    words: String,
+    #[serde(default)]
+    folder: String,
+    #[serde(default = "root")]
+    run_as: String,
+    #[serde(default = "yes")]
+    whole: bool,
 }
 
 #[derive(Deserialize)]
@@ -112,6 +130,14 @@ fn noon() -> Timestamp {
 
 fn loopback() -> IpAddr {
     IpAddr::V4(Ipv4Addr::LOCALHOST)
+}
+
+fn root() -> String {
+    RunAs::Default.to_string()
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn person() -> PrincipalKind {
@@ -268,6 +294,19 @@ fn subject(name: &str) -> Subject {
     }
 }
 
+impl Sudo {
+    fn facts(&self) -> SudoFacts {
+        SudoFacts {
+            program: Some(self.program.clone()).filter(|program| !program.is_empty()),
+            words: self.words.clone(),
+            folder: self.folder.clone(),
+            run_as: RunAs::Named(self.run_as.clone()),
+            whole: self.whole,
+            company: Vec::new(),
+        }
+    }
+}
+
 impl Facts {
     fn reading(&self) -> Reading {
         let programs = self.programs.iter().map(|program| SimpleCommand {
@@ -280,6 +319,7 @@ impl Facts {
             span: None,
         };
         Reading {
+            sudo: self.sudo.as_ref().map(|sudo| Box::new(sudo.facts())),
             commands: programs.collect(),
             elevation: self.elevation.clone(),
             escapes: self.escapes.clone(),

@@ -49,9 +49,12 @@ impl Running<'_, '_> {
                     && command.script.is_none()
             }
             Layer::Line => self.side.side == Side::Pipes,
-            Layer::Connect | Layer::Shell | Layer::Subsystem | Layer::Forward | Layer::Transfer => {
-                false
-            }
+            Layer::Connect
+            | Layer::Shell
+            | Layer::Subsystem
+            | Layer::Forward
+            | Layer::Transfer
+            | Layer::Sudo => false,
         };
         let waits = match verdict {
             Verdict::Allow(_) => false,

@@ -1,0 +1,186 @@
+//! The sudo gate's questions, and what others on the same login mean for them.
+
+use super::*;
+use crate::domain::hold::{Answer, AnswerError, Answered, Hold};
+use crate::domain::sudo::{Companion, RunAs, SudoFacts};
+
+const SUDO: &str = r#"
+@id("reload") permit (principal, action == Action::"sudo", resource) when {
+  context has sudo && !context.command.opaque && context.sudo.words == "systemctl reload nginx" &&
+  context.sudo.run_as == "root" && context.sudo.folder == "/srv" && context.sudo.whole && !context.sudo.shared
+};
+@id("calls") permit (principal, action == Action::"sudo", resource) when {
+  !(context has sudo) && context.command.elevation == ["sudo"]
+};
+@id("leads") permit (principal, action == Action::"approve", resource) when {
+  resource has sudo && resource.sudo.program == "systemctl"
+};
+"#;
+
+fn companion(name: &str) -> Companion {
+    let Principal { subject, name, .. } = principal(name, &[]);
+    Companion { subject, name }
+}
+
+fn sudo(words: &str, company: &[&str]) -> Reading {
+    Reading {
+        elevation: BTreeSet::from(["sudo".to_owned()]),
+        sudo: Some(Box::new(SudoFacts {
+            program: words.split(' ').next().map(str::to_owned),
+            words: words.to_owned(),
+            folder: "/srv".to_owned(),
+            run_as: RunAs::Default,
+            whole: true,
+            company: company.iter().map(|name| companion(name)).collect(),
+        })),
+        ..Reading::default()
+    }
+}
+
+fn asked(reading: Reading) -> Verdict {
+    load(SUDO).unwrap().decide(&Question {
+        principal: &principal("alice", &["dev"]),
+        action: Action::Sudo,
+        resource: Resource::Target(&target("prod")),
+        circumstances: Circumstances {
+            reading: Some(reading),
+            ..circumstances(&[])
+        },
+    })
+}
+
+#[test]
+fn policy_is_asked_about_the_true_words() {
+    assert_eq!(asked(sudo("systemctl reload nginx", &[])).word(), "allow");
+    assert_eq!(asked(sudo("systemctl restart nginx", &[])).word(), "deny");
+    assert_eq!(
+        asked(sudo("systemctl reload nginx", &["bob"])).word(),
+        "deny"
+    );
+    let seems_to_call_it = Reading {
+        sudo: None,
+        ..sudo("", &[])
+    };
+    assert_eq!(asked(seems_to_call_it).word(), "allow");
+}
+
+#[test]
+fn what_policy_allows_is_held_in_company_and_what_it_denies_is_denied() {
+    let (alone, together) = (
+        sudo("systemctl reload nginx", &[]),
+        sudo("x", &["bob", "dave"]),
+    );
+    let allowed = || asked(alone.clone());
+    assert_eq!(held_for_company(allowed(), &alone), allowed());
+    let Verdict::Hold(requirements) = held_for_company(allowed(), &together) else {
+        panic!("it is held");
+    };
+    assert_eq!(
+        requirements.policies,
+        BTreeSet::from([SHARED_LOGIN.to_owned()])
+    );
+    let told = requirements.sentence.unwrap();
+    assert!(told.contains("bob, dave"), "{told}");
+    assert_eq!(
+        held_for_company(asked(sudo("x", &[])), &together).word(),
+        "deny"
+    );
+}
+
+#[test]
+fn nobody_approves_a_sudo_that_they_could_have_called() {
+    let set = load(SUDO).unwrap();
+    let request = |company| ApprovalRequest {
+        reading: sudo("systemctl restart nginx", company),
+        ..request_of(principal("alice", &[]), "prod")
+    };
+    let answer = |request: &ApprovalRequest| {
+        set.decide(&Question {
+            principal: &principal("bob", &[]),
+            action: Action::Approve,
+            resource: Resource::Hold(request),
+            circumstances: circumstances(&[]),
+        })
+    };
+    let (alone, together) = (request(&[]), request(&["bob"]));
+    let Verdict::Deny(Denial::Forbidden(rules)) = answer(&together) else {
+        panic!("bob is on the same login");
+    };
+    assert_eq!(rules, BTreeSet::from([COMPANY.to_owned()]));
+    // A permit from before does not help.
+    let Verdict::Allow(permit) = answer(&alone) else {
+        panic!("alone, bob may answer");
+    };
+    let Verdict::Hold(requirements) = held_for_company(
+        asked(sudo("systemctl reload nginx", &[])),
+        &sudo("", &["bob"]),
+    ) else {
+        panic!("it is held");
+    };
+    let answered = |request| {
+        let hold = Hold::open(request, requirements.clone(), NOW);
+        hold.answer(principal("bob", &[]), Answer::Approve, "ok", &permit, NOW)
+    };
+    assert_eq!(answered(together).unwrap_err().1, AnswerError::Company);
+    assert!(matches!(answered(alone), Ok((_, Answered::Resolved(_)))));
+}
+
+/// An approved hold of a command, and the sudo that comes behind it.
+fn precedent(text: &str, change: impl Fn(&mut Command)) -> bool {
+    let set = load(SUDO).unwrap();
+    let mut request = request_of(principal("alice", &[]), "prod");
+    request.reading = sudo("systemctl restart nginx", &[]);
+    request.command.layer = Layer::Exec;
+    request.command.bytes = text.as_bytes().to_vec();
+    let permit = match set.decide(&Question {
+        principal: &principal("bob", &[]),
+        action: Action::Approve,
+        resource: Resource::Hold(&request),
+        circumstances: circumstances(&[]),
+    }) {
+        Verdict::Allow(permit) => permit,
+        verdict => panic!("{verdict:?}"),
+    };
+    let mut command = Command {
+        layer: Layer::Sudo,
+        bytes: b"sudo id  # in /srv".to_vec(),
+        ..request.command.clone()
+    };
+    change(&mut command);
+    let Verdict::Hold(requirements) = held_for_company(
+        asked(sudo("systemctl reload nginx", &[])),
+        &sudo("", &["x"]),
+    ) else {
+        panic!("it is held");
+    };
+    let hold = Hold::open(request, requirements, NOW);
+    let answered = hold.answer(principal("bob", &[]), Answer::Approve, "ok", &permit, NOW);
+    let Ok((_, Answered::Resolved(resolved))) = answered else {
+        panic!("it is approved");
+    };
+    let words = ["sudo", "id"].map(|word| word.as_bytes().to_vec());
+    resolved.clear_sudo(command, &words).is_ok()
+}
+
+#[test]
+fn an_approved_command_clears_the_sudo_that_it_spells_out_and_no_other() {
+    let same = |_: &mut Command| {};
+    assert!(precedent("sudo id", same));
+    assert!(precedent(" sudo  'id' ", same));
+    for other in [
+        "sudo id -u",
+        "sudo",
+        "sudo id; sudo id",
+        "sudo $(echo id)",
+        "sudo -u root id",
+        "id",
+    ] {
+        assert!(!precedent(other, same), "{other}");
+    }
+    let session = SessionId::new(NOW, [9; 10]);
+    assert!(!precedent("sudo id", |command| command.scope.session = session));
+    assert!(!precedent("sudo id", |command| {
+        command.scope.destination.login = "root".parse().unwrap();
+    }));
+    assert!(!precedent("sudo id", |command| command.layer = Layer::Line));
+}
