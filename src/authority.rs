@@ -6,6 +6,8 @@
 
 pub mod key_file;
 
+pub mod probe;
+
 mod sudo_gate;
 
 use std::time::Duration;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::domain::forward::Forward;
+use crate::domain::name::{LoginName, TargetName};
 
 /// A checkpoint inside the SSH session: federated logins, held commands, recordings that prove what happened.
 #[derive(Debug, Parser)]
@@ -35,6 +36,9 @@ pub enum Command {
     /// Make and show the certificate authorities
     #[command(subcommand)]
     Ca(Ca),
+    /// Set targets up, and check that what they are configured for works there
+    #[command(subcommand)]
+    Target(Target),
 }
 
 /// Commands that need the configuration.
@@ -98,8 +102,11 @@ pub struct Explain {
     /// Ask about a forward instead of a command, such as 'local HOST:PORT' or 'remote socket PATH'
     #[arg(long)]
     pub forward: Option<Forward>,
+    /// Ask about a sudo of these words that asks the sudo gate, such as 'sudo -u postgres psql'
+    #[arg(long, conflicts_with_all = ["forward", "command"])]
+    pub sudo: Option<String>,
     /// The command, as the client would send it; of a transfer, what its client runs, such as 'scp -f PATH'
-    #[arg(required_unless_present = "forward", conflicts_with = "forward")]
+    #[arg(required_unless_present_any = ["forward", "sudo"], conflicts_with = "forward")]
     pub command: Option<String>,
 }
 
@@ -154,6 +161,36 @@ pub enum Ca {
     },
     /// Show what targets and clients have to trust, ready to paste
     PublicKeys(Configured),
+}
+
+/// `countersign target …`.
+#[derive(Debug, Subcommand)]
+pub enum Target {
+    /// Print what a target needs, as a script to be read and then run there by root
+    Setup {
+        /// The target; without one, what any target needs for every layer
+        name: Option<TargetName>,
+        /// One JSON value instead of the script
+        #[arg(long)]
+        json: bool,
+        /// Where the keys are
+        #[command(flatten)]
+        configured: Configured,
+    },
+    /// Log in to a target and try each layer that the configuration says it has
+    Check {
+        /// The target
+        name: TargetName,
+        /// The login; the first of the target's when it is not given
+        #[arg(long)]
+        login: Option<LoginName>,
+        /// One JSON value instead of a line a check
+        #[arg(long)]
+        json: bool,
+        /// Where the target and the keys are
+        #[command(flatten)]
+        configured: Configured,
+    },
 }
 
 /// One of the two authorities.

@@ -14,6 +14,8 @@ pub mod replay;
 
 pub mod serve;
 
+pub mod target;
+
 use std::io::Write;
 
 use anyhow::Context;

@@ -33,5 +33,6 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Replay(replay) => command::replay::run(&replay),
         Command::Audit(audit) => command::audit::run(audit),
         Command::Ca(ca) => command::ca::run(ca),
+        Command::Target(target) => command::target::run(target),
     }
 }

@@ -16,6 +16,7 @@ use crate::domain::forward::Forward;
 use crate::domain::principal::{Principal, PrincipalKind, Subject};
 use crate::domain::target::{EnforcementLayer, TargetInfo};
 use crate::domain::verdict::{Circumstances, Question, Resource};
+use crate::domain::words::quoted;
 use crate::inspect;
 use crate::policy::{Explanation, PolicySet, actions, strictest, test};
 use crate::transfer::placed;
@@ -67,8 +68,11 @@ struct Asked {
 }
 
 impl Asked {
-    fn of(explain: &Explain) -> Self {
-        match &explain.forward {
+    fn of(explain: &Explain) -> anyhow::Result<Self> {
+        if let Some(sudo) = &explain.sudo {
+            return Self::of_sudo(sudo);
+        }
+        Ok(match &explain.forward {
             Some(forward) => Self {
                 layer: Layer::Forward,
                 bytes: forward.to_string().into_bytes(),
@@ -84,7 +88,24 @@ impl Asked {
                     forward: None,
                 }
             }
-        }
+        })
+    }
+
+    /// A sudo as its words would reach the gate.
+    fn of_sudo(text: &str) -> anyhow::Result<Self> {
+        let words = shlex::bytes::split(text.as_bytes());
+        let words = words.with_context(|| format!("`{text}` cannot be split into words"))?;
+        let whole = inspect::sudo::Called {
+            arguments: &words,
+            folder: b"/",
+            whole: true,
+        };
+        Ok(Self {
+            layer: Layer::Sudo,
+            reading: inspect::sudo::read_words(whole),
+            bytes: quoted(&words),
+            forward: None,
+        })
     }
 }
 
@@ -112,7 +133,7 @@ fn explain(explain: &Explain) -> anyhow::Result<ExitCode> {
 }
 
 fn explained(set: &PolicySet, explain: &Explain) -> anyhow::Result<Explained> {
-    let asked = Asked::of(explain);
+    let asked = Asked::of(explain)?;
     let (principal, target) = (somebody(&explain.groups)?, target(explain)?);
     let circumstances = Circumstances {
         command: None,
@@ -192,7 +213,10 @@ fn target(asked: &Explain) -> anyhow::Result<TargetInfo> {
         aliases: BTreeSet::new(),
         logins: BTreeSet::from([asked.login.parse().context("--login")?]),
         labels,
-        layers: BTreeSet::from([EnforcementLayer::Wire, EnforcementLayer::Line]),
+        layers: [EnforcementLayer::Wire, EnforcementLayer::Line]
+            .into_iter()
+            .chain(asked.sudo.as_ref().map(|_| EnforcementLayer::Sudo))
+            .collect(),
     })
 }
 
@@ -210,6 +234,10 @@ mod tests {
 @id("fetch") permit (principal, action == Action::"download", resource)
 when { context.command.under_all.contains("/srv/app") };
 @id("root") permit (principal, action == Action::"request:sudo", resource);
+@id("reload") permit (principal, action == Action::"sudo", resource) when {
+  context has sudo && !context.command.opaque && context.sudo.words == "systemctl reload 'a b'" &&
+  resource.layers.contains("sudo")
+};
 @id("database") permit (principal, action == Action::"forward", resource)
 when { context.forward.port == 5432 };
 "#;
@@ -251,6 +279,21 @@ when { context.forward.port == 5432 };
         let text = explained_of(&["sudo id"]).to_string();
         assert!(text.contains("wants to exec"), "{text}");
         assert!(text.contains("hold in all"), "{text}");
+    }
+
+    #[test]
+    fn a_sudo_is_explained_by_its_own_words_instead_of_a_command() {
+        let asked = |sudo| answers(&["--sudo", sudo]);
+        let reload = "sudo -u root systemctl reload 'a b'";
+        assert_eq!(asked(reload), ("allow", vec![("sudo", "allow")]));
+        for other in [
+            "sudo -s systemctl reload 'a b'",
+            "sudo systemctl reload a b",
+        ] {
+            assert_eq!(asked(other), ("hold", vec![("sudo", "hold")]), "{other}");
+        }
+        // The same on the wire is a command that a shell reads first.
+        assert_eq!(answers(&[reload]).0, "hold");
     }
 
     #[test]

@@ -1,0 +1,83 @@
+//! What `countersign target check` may have signed, which rests on nobody's grant: whoever can read the keys could make it.
+//!
+//! Invariant: its certificates last a minute and say what they are for; for the sudo gate it signs a sudo of `true` and of
+//! nothing else.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use russh::keys::signature::Signer;
+use russh::keys::ssh_key::Signature;
+use russh::keys::ssh_key::certificate::CertType;
+use russh::keys::{Certificate, PrivateKey};
+
+use super::{Authority, AuthorityError, ephemeral_key};
+use crate::domain::grant::Permissions;
+use crate::domain::name::LoginName;
+use crate::domain::sudo::SudoRequest;
+
+/// What targets log as who logged in.
+const KEY_ID: &str = "countersign target check";
+const LIFETIME: Duration = Duration::from_secs(60);
+/// The sudos that a check calls.
+const HARMLESS: [&[&str]; 2] = [&["sudo", "true"], &["sudo", "-k", "true"]];
+
+/// What a certificate for a check is to say.
+#[derive(Debug, Clone, Copy)]
+pub struct ProbeCertificate<'a> {
+    /// The login that it is for.
+    pub login: &'a LoginName,
+    /// Its rights.
+    pub permissions: Permissions,
+    /// What it runs whatever is asked for, where it is for one command.
+    pub force_command: Option<&'a str>,
+}
+
+impl Authority {
+    /// Mints a key and a certificate to check a target with.
+    ///
+    /// # Errors
+    /// When the system gives no random bytes or the certificate cannot be encoded.
+    pub fn mint_for_probe(
+        &self,
+        probe: &ProbeCertificate<'_>,
+        dialled_from: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<(PrivateKey, Certificate), AuthorityError> {
+        let key = ephemeral_key()?;
+        let mut builder = self.builder(key.public_key(), 0, now, LIFETIME)?;
+        builder.cert_type(CertType::User)?;
+        builder.key_id(KEY_ID)?;
+        builder.valid_principal(probe.login.as_str())?;
+        if let Some(command) = probe.force_command {
+            builder.critical_option("force-command", command)?;
+        }
+        if let Some(address) = dialled_from {
+            builder.critical_option("source-address", address.to_string())?;
+        }
+        if probe.permissions.agent_forwarding {
+            builder.extension("permit-agent-forwarding", "")?;
+        }
+        if probe.permissions.pty {
+            builder.extension("permit-pty", "")?;
+        }
+        Ok((key, builder.sign(&self.user)?))
+    }
+
+    /// Signs the request of a sudo that does nothing.
+    ///
+    /// # Errors
+    /// When it is another one, or the key does not sign.
+    pub fn sign_probe(&self, request: &SudoRequest) -> Result<Signature, AuthorityError> {
+        let is = |words: &&[&str]| {
+            let said = request.arguments().iter().map(Vec::as_slice);
+            said.eq(words.iter().map(|word| word.as_bytes()))
+        };
+        if !HARMLESS.iter().any(is) {
+            return Err(AuthorityError::NotCleared);
+        }
+        let signed = self.sudo_gate.try_sign(request.signed());
+        signed.map_err(|error| AuthorityError::Signing(error.to_string()))
+    }
+}
