@@ -2,15 +2,13 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
 use crate::harness::person::{HELD, hold_id};
 use crate::harness::sshd::login;
 use crate::harness::{
-    Options, PATIENCE, Person, Running, World, eventually, free_port, noise, routes, run,
+    Agent, Options, PATIENCE, Person, Running, World, eventually, free_port, noise, routes,
 };
 
 const MIB: usize = 1024 * 1024;
@@ -318,35 +316,6 @@ fn a_forward_that_stalls_leaves_the_others_alone() {
     eventually(PATIENCE, stalled).expect("the flood is stopped");
     for _ in 0..5 {
         assert_eq!(exchange(connect(free), b"alive"), b"alive");
-    }
-}
-
-/// An agent with somebody's key.
-struct Agent {
-    socket: PathBuf,
-    _program: Running,
-}
-
-impl Agent {
-    fn of(person: &Person) -> Self {
-        let socket = person.home().join("agent.sock");
-        let mut program = Command::new("ssh-agent");
-        let program = Running::start(program.arg("-D").arg("-a").arg(&socket));
-        eventually(PATIENCE, || socket.exists().then_some(())).expect("the agent starts");
-        let mut add = Command::new("ssh-add");
-        add.env("SSH_AUTH_SOCK", &socket);
-        run(add.arg(person.home().join("id_ed25519"))).expect_success();
-        Self {
-            socket,
-            _program: program,
-        }
-    }
-
-    /// `ssh -A ARGUMENTS` of whoever has this agent.
-    fn ssh(&self, person: &Person, arguments: &[&str]) -> Running {
-        let agent = format!("IdentityAgent={}", self.socket.display());
-        let arguments = [&["-A", "-o", &agent], arguments].concat();
-        Running::start(&mut person.program("ssh", &arguments))
     }
 }
 

@@ -3,9 +3,13 @@
 //! Each runs on loopback on a port of its own, keeps its files in a temporary folder and ends when it is
 //! dropped, by its own process id. [`World`] is the usual set of them.
 
+pub(crate) mod agent;
+
 pub(crate) mod bastion;
 
 pub(crate) mod browser;
+
+pub(crate) mod gated;
 
 pub(crate) mod http;
 
@@ -28,8 +32,10 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
+pub(crate) use agent::Agent;
 pub(crate) use bastion::Options;
 pub(crate) use browser::{Browser, Tab};
+pub(crate) use gated::Gated;
 pub(crate) use idp::Idp;
 pub(crate) use person::Person;
 pub(crate) use process::{Output, Running, run, script};

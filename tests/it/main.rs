@@ -55,6 +55,8 @@ mod replay;
 
 mod scripts;
 
+mod sudo;
+
 mod audit;
 
 mod postgres;

@@ -57,6 +57,7 @@ impl Default for Options {
 pub(crate) struct TargetHost<'a> {
     pub(crate) name: &'a str,
     pub(crate) environment: &'a str,
+    pub(crate) layers: &'a [&'a str],
     pub(crate) sshd: &'a Sshd,
 }
 
@@ -135,13 +136,14 @@ scopes = [\"profile\", \"email\", \"groups\"]\nmethod = \"{method}\"\n{identity}
             let TargetHost {
                 name,
                 environment,
+                layers,
                 sshd,
             } = target;
             let (port, key, login) = (sshd.port(), sshd.host_key(), login());
             write!(
                 text,
                 "\n[[targets]]\nname = \"{name}\"\naddress = \"127.0.0.1\"\nport = {port}
-logins = [\"{login}\"]\nlabels = {{ env = \"{environment}\" }}\nlayers = [\"line\"]
+logins = [\"{login}\"]\nlabels = {{ env = \"{environment}\" }}\nlayers = {layers:?}
 host_keys = [\"{key}\"]\n"
             )
             .unwrap();

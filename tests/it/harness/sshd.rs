@@ -17,6 +17,20 @@ pub(crate) const PROMPT: &str = "target$ ";
 /// See [`login`].
 const ACCOUNT: &str = "countersign-test";
 
+/// Replaces what the test changes of the system's files by copies, in a mount namespace of its own, and becomes sshd.
+const HOST: &str = r#"set -eu
+hostname "$2"
+cp -a /etc/pam.d "$1/pam.d"
+mount --bind "$1/pam.d" /etc/pam.d
+mount --bind "$1/ssh" /etc/ssh
+mount --bind "$1/sudoers.d" /etc/sudoers.d
+mount --bind "$1/hosts" /etc/hosts
+mount -t tmpfs -o mode=755 none /run
+mkdir -p /run/sshd /run/sudo
+chmod 0440 /etc/sudoers.d/account
+exec /usr/sbin/sshd -D -e
+"#;
+
 /// A running `sshd` that lets in whom a user CA certifies, and nobody else.
 ///
 /// Sessions there have a home folder of the test's own and look for programs in [`Sshd::stand_in`]'s first.
@@ -46,11 +60,15 @@ impl Sshd {
         if login() == ACCOUNT {
             fs::create_dir_all(privilege_separation).unwrap();
         }
-        let mut server = Running::start(
-            Command::new("/usr/sbin/sshd")
-                .args(["-D", "-e", "-f"])
-                .arg(at.join("sshd_config")),
-        );
+        let mut command = Command::new("/usr/sbin/sshd");
+        command.args(["-D", "-e", "-f"]).arg(at.join("sshd_config"));
+        Self::listening(folder, port, &mut command)
+    }
+
+    /// Starts one whose files are there.
+    fn listening(folder: TempDir, port: u16, command: &mut Command) -> Self {
+        let at = folder.path();
+        let mut server = Running::start(command);
         server.wait_for_stderr(&format!("Server listening on 127.0.0.1 port {port}"));
         Self {
             port,
@@ -58,6 +76,69 @@ impl Sshd {
             folder,
             server,
         }
+    }
+
+    /// Starts one with the system's own files around it replaced by copies, on a host of that name, as long as it runs.
+    /// It trusts nobody before [`Sshd::set_up`]; its login may ask sudo for anything.
+    pub(crate) fn on_host(name: &str) -> Self {
+        assert_eq!(
+            login(),
+            ACCOUNT,
+            "sudo is tested as root: another login's rights are needed"
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let (port, at) = (free_port(), folder.path());
+        make_key(&at.join("host_key"));
+        for folder in ["bin", "home", "ssh/sshd_config.d", "sudoers.d"] {
+            fs::create_dir_all(at.join(folder)).unwrap();
+        }
+        fs::set_permissions(at, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::set_permissions(at.join("home"), fs::Permissions::from_mode(0o777)).unwrap();
+        let profile = format!("PS1='{PROMPT}'\nunset PROMPT_COMMAND HISTFILE\n");
+        fs::write(at.join("home/.bash_profile"), profile).unwrap();
+        let trusted = format!("TrustedUserCAKeys {}/user_ca.pub\n", at.display());
+        let configuration = configuration(at, port).replace(&trusted, "");
+        let configuration = format!("Include /etc/ssh/sshd_config.d/*.conf\n{configuration}");
+        fs::write(at.join("ssh/sshd_config"), configuration).unwrap();
+        let rule = format!("{ACCOUNT} ALL=(ALL:ALL) ALL\n");
+        fs::write(at.join("sudoers.d/account"), rule).unwrap();
+        fs::write(at.join("hosts"), format!("127.0.0.1 localhost {name}\n")).unwrap();
+        fs::create_dir_all("/run/sshd").unwrap();
+        let mut command = Command::new("unshare");
+        command.args([
+            "--mount",
+            "--uts",
+            "--propagation",
+            "private",
+            "sh",
+            "-c",
+            HOST,
+            "sh",
+        ]);
+        command.arg(at).arg(name);
+        Self::listening(folder, port, &mut command)
+    }
+
+    /// Runs a script as root on its host, and has it read its configuration anew.
+    pub(crate) fn set_up(&self, script: &str) {
+        let mut shell = self.as_root("cat >/run/setup.sh && sh -eu /run/setup.sh");
+        let mut shell = Running::start(&mut shell);
+        shell.write(script.as_bytes());
+        shell.finish().expect_success();
+        self.reload();
+    }
+
+    /// A command of root's on its host.
+    pub(crate) fn as_root(&self, script: &str) -> Command {
+        let mut command = Command::new("nsenter");
+        command.args([
+            "--mount",
+            "--uts",
+            "--target",
+            &self.server.id().to_string(),
+        ]);
+        command.args(["sh", "-c", script]);
+        command
     }
 
     /// Gives its host key a certificate by `ca`, with more options for `ssh-keygen`, and lets it read that.
@@ -78,10 +159,16 @@ impl Sshd {
         let file = self.folder.path().join("sshd_config");
         let text = change(fs::read_to_string(&file).unwrap());
         fs::write(&file, text).unwrap();
+        self.reload();
+    }
+
+    /// Has it read its configuration anew.
+    pub(crate) fn reload(&self) {
         let listening = format!("Server listening on 127.0.0.1 port {}", self.port);
-        let before = self.log().matches(&listening).count();
+        let started = || self.log().matches(&listening).count();
+        let before = started();
         self.server.signal("HUP");
-        let again = || (self.log().matches(&listening).count() > before).then_some(());
+        let again = || (started() > before).then_some(());
         eventually(PATIENCE, again).expect("sshd starts again");
     }
 

@@ -43,6 +43,7 @@ impl World {
         [("db1", "production"), ("web1", "staging")].map(|(name, environment)| TargetHost {
             name,
             environment,
+            layers: &["line"],
             sshd: &self.sshd,
         })
     }
