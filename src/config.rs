@@ -222,6 +222,8 @@ pub struct TargetConfig {
     pub host: HostTrust,
     /// What the host calls itself (gethostname(2)), by which the sudo gate knows it.
     pub hostname: TargetName,
+    /// Whether shells whose lines are inspected are started so that they report them.
+    pub enter_widget: bool,
 }
 
 /// How a target proves that it is the one it should be.

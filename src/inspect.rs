@@ -1,7 +1,8 @@
 //! Bytes → how well they were understood.
 //!
 //! It owns the reading of commands: [`exec`] for the text of an exec request, [`mod@line`] for what stands on the
-//! command line of an interactive shell, [`sudo`] for the words of a sudo that is about to run. Invariant: what is not certain is an `Unknown` in the [`Reading`], never
+//! command line of an interactive shell, [`widget`] for what such a shell tells of it itself, [`sudo`] for the words of a
+//! sudo that is about to run. Invariant: what is not certain is an `Unknown` in the [`Reading`], never
 //! left out; a reading without one reaches exactly the programs it names. It decides nothing: `policy` does.
 
 mod escape;
@@ -29,6 +30,8 @@ mod table;
 mod transfer;
 
 mod unwrap;
+
+pub mod widget;
 
 mod word;
 

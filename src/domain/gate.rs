@@ -11,6 +11,10 @@
 //!
 //! A script on standard input goes the same way in blocks of whole lines. What policy does not let run at once is
 //! [gathered](Event::Gather) first, so that people decide about a script and not about its first line.
+//!
+//! Which keys are withheld at a terminal depends on who [reads](Reader) them; the driver tells that.
+
+mod keys;
 
 mod script;
 
@@ -19,16 +23,13 @@ use bytes::Bytes;
 use crate::domain::command::Command;
 use crate::domain::hold::Clearance;
 use crate::domain::id::HoldId;
-use crate::domain::keystroke::{self, INTERRUPT, Stroke};
+use crate::domain::keystroke::INTERRUPT;
 
 /// Most typed bytes that wait behind a withheld key; what is typed beyond it is dropped with a bell, as a terminal does.
 pub const PENDING_BYTES: usize = 64 * 1024;
 
 /// Most bytes of a script that one question is about; what follows is asked about on its own.
 pub const SCRIPT_BYTES: usize = 1024 * 1024;
-
-/// Clears the line that a refused command stands on: end of line, then kill to its start.
-const CLEAR_LINE: &[u8] = b"\x05\x15";
 
 /// How the client's bytes of a channel are watched once it is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,9 +45,29 @@ pub enum Watch {
     Script,
 }
 
+/// Who reads what is typed at an inspected terminal ([`Watch::Keys`]), as far as the target's shell has proved it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Reader {
+    /// Nobody knows: every key that does not just move or edit is a stop.
+    #[default]
+    Unknown,
+    /// The line editor of a shell that asks before it runs a line: only Enter is a stop.
+    Editor,
+    /// The program of a line that was cleared: all is its input.
+    Program,
+}
+
 /// What happened.
 #[derive(Debug)]
 pub enum Event {
+    /// What is typed is read by somebody else from now on.
+    Reads(Reader),
+    /// Nothing came for long enough that what looks like the begin of a key's sequence is a key of its own.
+    Lull,
+    /// The line behind the withheld key is not whole: it goes on in the line editor, and nothing is submitted.
+    GoesOn,
+    /// What is held is not what would be submitted any more.
+    Changed,
     /// The client sent bytes.
     Typed(Bytes),
     /// The client will send no more.
@@ -88,6 +109,8 @@ pub enum Effect {
     Decide,
     /// Take the hold back: the user pressed Ctrl-C.
     Withdraw(HoldId),
+    /// Clear the line that a refused command stands on.
+    ClearLine,
     /// Ring the client's bell: input was dropped.
     Bell,
     /// Tell the target that the input ended.
@@ -226,6 +249,16 @@ impl Gate {
         }
     }
 
+    /// Who is taken to read what is typed.
+    pub fn reader(&self) -> Reader {
+        self.pending.keys.reader()
+    }
+
+    /// Whether what was typed last may be the begin of a longer key: [`Event::Lull`] is for when no more comes.
+    pub fn awaits_rest_of_key(&self) -> bool {
+        matches!(self.state, State::Open(Watch::Keys)) && !self.pending.bytes.is_empty()
+    }
+
     /// Whether nothing can pass any more.
     pub fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed)
@@ -247,6 +280,34 @@ impl Gate {
                 pending.ended = true;
                 Self { state, pending }.go_on(Vec::new())
             }
+            (state, Event::Reads(reader)) => {
+                pending.keys.reads(reader);
+                Self { state, pending }.go_on(Vec::new())
+            }
+            (State::Open(Watch::Keys), Event::Lull) => Self {
+                state: State::Open(Watch::Keys),
+                pending,
+            }
+            .lull(),
+            (state, Event::Lull) => (Self { state, pending }, vec![]),
+            (State::Reading { watch, .. }, Event::GoesOn) => Self {
+                state: State::Open(watch),
+                pending,
+            }
+            .go_on(Vec::new()),
+            (
+                State::Held {
+                    kind: Kind::Line(key, watch),
+                    ..
+                },
+                Event::Changed,
+            ) => (
+                Self {
+                    state: State::Reading { key, watch },
+                    pending,
+                },
+                vec![Effect::ReadLine],
+            ),
             (State::Reading { key, watch }, Event::Read(command)) => {
                 let kind = Kind::Line(key, watch);
                 (
@@ -288,15 +349,30 @@ impl Gate {
             // An event that its state does not know means that driver and gate disagree: nothing more runs.
             (
                 _,
-                Event::Read(_) | Event::Cleared(_) | Event::Gather | Event::Held(_) | Event::Denied,
+                Event::Read(_)
+                | Event::GoesOn
+                | Event::Changed
+                | Event::Cleared(_)
+                | Event::Gather
+                | Event::Held(_)
+                | Event::Denied,
             ) => Self::refused(),
         }
     }
 
     fn typed(mut self, bytes: Bytes) -> (Self, Vec<Effect>) {
-        if matches!(self.state, State::Open(Watch::Stream | Watch::Terminal))
-            && self.pending.bytes.is_empty()
-        {
+        let flows = match self.state {
+            State::Open(Watch::Stream | Watch::Terminal) => true,
+            State::Open(Watch::Keys) => self.pending.keys.flow(),
+            State::Open(Watch::Script)
+            | State::Reading { .. }
+            | State::Deciding { .. }
+            | State::Held { .. }
+            | State::Settling(_)
+            | State::Gathering(_)
+            | State::Closed => false,
+        };
+        if flows && self.pending.bytes.is_empty() {
             return (self, vec![Effect::Forward(bytes)]);
         }
         let at_terminal = match &self.state {
@@ -387,39 +463,6 @@ impl Gate {
         (self, effects)
     }
 
-    fn keys(mut self, bytes: Vec<u8>, mut effects: Vec<Effect>) -> (Self, Vec<Effect>) {
-        let mut left: &[u8] = &bytes;
-        let mut passed = Vec::new();
-        while let Some((stroke, rest)) = keystroke::next(left) {
-            match stroke {
-                Stroke::Edit(edit) => passed.extend_from_slice(edit),
-                Stroke::Interrupt => passed.push(INTERRUPT),
-                Stroke::PasteMark => {}
-                Stroke::Unfinished(cut) => {
-                    self.pending.bytes = cut.to_vec();
-                    break;
-                }
-                Stroke::Submit(key) => {
-                    self.pending.bytes = rest.to_vec();
-                    self.state = State::Reading {
-                        key: key.to_vec(),
-                        watch: Watch::Keys,
-                    };
-                    push_forward(&mut effects, passed);
-                    effects.push(Effect::ReadLine);
-                    return (self, effects);
-                }
-            }
-            left = rest;
-        }
-        push_forward(&mut effects, passed);
-        if self.pending.ended {
-            self.pending.ended = false;
-            effects.push(Effect::EndInput);
-        }
-        (self, effects)
-    }
-
     fn cleared(
         command: &Command,
         kind: Kind,
@@ -480,7 +523,7 @@ impl Gate {
                     state: State::Open(watch),
                     pending,
                 },
-                vec![Effect::Forward(Bytes::from_static(CLEAR_LINE))],
+                vec![Effect::ClearLine],
             ),
         }
     }

@@ -7,14 +7,14 @@
 /// Ctrl-C.
 pub const INTERRUPT: u8 = 0x03;
 
-const ESCAPE: u8 = 0x1b;
+/// The key, and the begin of the sequences of others.
+pub const ESCAPE: u8 = 0x1b;
 const DELETE: u8 = 0x7f;
-
-const PASTE_BEGIN: &[u8] = b"\x1b[200~";
-const PASTE_END: &[u8] = b"\x1b[201~";
 
 /// Longest escape sequence that is waited for; a longer one is a stop.
 const SEQUENCE_BYTES: usize = 32;
+/// Longest answer of a terminal in words, such as its colours.
+const ANSWER_BYTES: usize = 256;
 
 /// The next thing in the bytes that came from a terminal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,11 +25,23 @@ pub enum Stroke<'a> {
     Submit(&'a [u8]),
     /// Ctrl-C.
     Interrupt,
-    /// The begin or end of a bracketed paste. It is not passed on: pasted lines are questions like typed ones.
-    PasteMark,
+    /// The begin or end of a bracketed paste, with its bytes.
+    PasteMark(Paste, &'a [u8]),
     /// The bytes end within a sequence; wait for more.
     Unfinished(&'a [u8]),
 }
+
+/// Which end of a bracketed paste a mark is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Paste {
+    /// What follows was pasted.
+    Begins,
+    /// What follows is typed again.
+    Ends,
+}
+
+const PASTE_MARKS: [(Paste, &[u8]); 2] =
+    [(Paste::Begins, b"\x1b[200~"), (Paste::Ends, b"\x1b[201~")];
 
 /// Takes the next stroke off the front of `bytes` and gives the rest; `None` when there are no bytes.
 pub fn next(bytes: &[u8]) -> Option<(Stroke<'_>, &[u8])> {
@@ -47,6 +59,41 @@ pub fn next(bytes: &[u8]) -> Option<(Stroke<'_>, &[u8])> {
         ESCAPE => Some(escape(rest)),
         _ => Some(cut(rest, 1, Stroke::Submit)),
     }
+}
+
+/// [`next`] for the line editor of a shell that asks before it runs a line: only Enter is a stop, and nothing within a
+/// paste, for that is text of the line.
+pub fn next_in_editor(bytes: &[u8], paste: Option<Paste>) -> Option<(Stroke<'_>, &[u8])> {
+    let pasted = paste == Some(Paste::Begins);
+    let stops = |at: usize| {
+        let left = bytes.get(at..).unwrap_or_default();
+        match left.first() {
+            Some(b'\r' | b'\n') => !pasted,
+            Some(&ESCAPE) => paste_mark(left).is_some() || begins_paste_mark(left),
+            Some(_) | None => false,
+        }
+    };
+    let length = (0..bytes.len()).find(|at| stops(*at));
+    let (edit, rest) = bytes.split_at(length.unwrap_or(bytes.len()));
+    if !edit.is_empty() {
+        return Some((Stroke::Edit(edit), rest));
+    }
+    match rest.first()? {
+        &ESCAPE => Some(paste_mark(rest).unwrap_or((Stroke::Unfinished(rest), &[]))),
+        _ => Some(cut(rest, 1, Stroke::Submit)),
+    }
+}
+
+fn paste_mark(bytes: &[u8]) -> Option<(Stroke<'_>, &[u8])> {
+    PASTE_MARKS.iter().find_map(|(paste, mark)| {
+        let rest = bytes.strip_prefix(*mark)?;
+        let (mark, _) = bytes.split_at(mark.len());
+        Some((Stroke::PasteMark(*paste, mark), rest))
+    })
+}
+
+fn begins_paste_mark(bytes: &[u8]) -> bool {
+    PASTE_MARKS.iter().any(|(_, mark)| mark.starts_with(bytes))
 }
 
 /// Text, and the control keys that only move or edit in bash, zsh, fish and plain line discipline alike: Ctrl-A B E F
@@ -84,14 +131,13 @@ fn cut<'a>(
 
 /// An escape sequence: a paste mark, a cursor or editing key that passes, or a stop.
 fn escape(bytes: &[u8]) -> (Stroke<'_>, &[u8]) {
-    for mark in [PASTE_BEGIN, PASTE_END] {
-        if let Some(rest) = bytes.strip_prefix(mark) {
-            return (Stroke::PasteMark, rest);
-        }
+    if let Some(mark) = paste_mark(bytes) {
+        return mark;
     }
     match bytes {
         [_] | [_, b'['] | [_, b'O'] => (Stroke::Unfinished(bytes), &[]),
         [_, b'[', parameters @ ..] => control_sequence(bytes, parameters),
+        [_, b']' | b'P', ..] => answer(bytes),
         [_, b'O', b'A'..=b'D' | b'F' | b'H', ..] => cut(bytes, 3, Stroke::Edit),
         [_, b'O', ..] => cut(bytes, 3, Stroke::Submit),
         // By words: back, forward, kill, kill back; the last word of the last line; case.
@@ -125,11 +171,38 @@ fn control_sequence<'a>(bytes: &'a [u8], parameters: &'a [u8]) -> (Stroke<'a>, &
         .iter()
         .all(|byte| byte.is_ascii_digit() || *byte == b';');
     match rest.first() {
+        // What no key sends: answers of a terminal about itself.
+        Some(_) if matches!(numbers, [b'?' | b'>' | b'=', ..]) => cut(bytes, length, Stroke::Edit),
+        // Where its cursor is. As a key it would be F3 with modifiers, in the first row.
+        Some(b'R') if plain && numbers.contains(&b';') && !numbers.starts_with(b"1;") => {
+            cut(bytes, length, Stroke::Edit)
+        }
         Some(b'A'..=b'D' | b'F' | b'H' | b'Z') if plain => cut(bytes, length, Stroke::Edit),
         Some(b'~') if plain && matches!(numbers, [b'1'..=b'8'] | [b'1'..=b'8', b';', ..]) => {
             cut(bytes, length, Stroke::Edit)
         }
         Some(_) | None => cut(bytes, length, Stroke::Submit),
+    }
+}
+
+/// A control string by which a terminal answers (ECMA-48 8.3.89 and 8.3.27): only text up to its end, which is BEL or ST.
+fn answer(bytes: &[u8]) -> (Stroke<'_>, &[u8]) {
+    let text = bytes
+        .iter()
+        .skip(2)
+        .position(|byte| !matches!(byte, b' '..=b'~'));
+    let Some(end) = text.map(|length| length + 2) else {
+        return if bytes.len() < ANSWER_BYTES {
+            (Stroke::Unfinished(bytes), &[])
+        } else {
+            cut(bytes, 2, Stroke::Submit)
+        };
+    };
+    match bytes.get(end..).unwrap_or_default() {
+        [0x07, ..] if end < ANSWER_BYTES => cut(bytes, end + 1, Stroke::Edit),
+        [ESCAPE, b'\\', ..] if end < ANSWER_BYTES => cut(bytes, end + 2, Stroke::Edit),
+        [ESCAPE] if end < ANSWER_BYTES => (Stroke::Unfinished(bytes), &[]),
+        _ => cut(bytes, 2, Stroke::Submit),
     }
 }
 
@@ -193,6 +266,26 @@ mod tests {
     }
 
     #[test]
+    fn what_a_terminal_answers_passes_and_cannot_carry_a_key() {
+        for answer in [
+            &b"\x1b[24;80R"[..],
+            b"\x1b[?62;c",
+            b"\x1b[>0;276;0c",
+            b"\x1b]11;rgb:0000/0000/0000\x07",
+            b"\x1bP1$r0m\x1b\\",
+        ] {
+            assert_eq!(all(answer), [Stroke::Edit(answer)], "{answer:?}");
+        }
+        for (other, key) in [
+            (&b"\x1b]11;\r\x07"[..], &b"\x1b]"[..]),
+            (b"\x1bPx\n", b"\x1bP"),
+            (b"\x1b[1;2R", b"\x1b[1;2R"),
+        ] {
+            assert_eq!(all(other).first(), Some(&Stroke::Submit(key)), "{other:?}");
+        }
+    }
+
+    #[test]
     fn alt_enter_is_a_stop_too() {
         assert_eq!(all(b"\x1b\r"), [Stroke::Submit(b"\x1b\r")]);
     }
@@ -201,11 +294,11 @@ mod tests {
     fn a_paste_is_read_as_lines() {
         let pasted = b"\x1b[200~one\rtwo\x1b[201~";
         let expected = [
-            Stroke::PasteMark,
+            Stroke::PasteMark(Paste::Begins, b"\x1b[200~"),
             Stroke::Edit(b"one"),
             Stroke::Submit(b"\r"),
             Stroke::Edit(b"two"),
-            Stroke::PasteMark,
+            Stroke::PasteMark(Paste::Ends, b"\x1b[201~"),
         ];
         assert_eq!(all(pasted), expected);
     }
@@ -219,7 +312,50 @@ mod tests {
         assert_eq!(all(&endless), [Stroke::Submit(&endless)]);
     }
 
+    fn all_in_editor(mut bytes: &[u8]) -> Vec<Stroke<'_>> {
+        let (mut strokes, mut paste) = (Vec::new(), None);
+        while let Some((stroke, rest)) = next_in_editor(bytes, paste) {
+            if let Stroke::PasteMark(mark, _) = stroke {
+                paste = Some(mark);
+            }
+            strokes.push(stroke);
+            bytes = rest;
+        }
+        strokes
+    }
+
+    #[test]
+    fn in_an_editor_that_asks_only_enter_is_a_stop_and_not_in_a_paste() {
+        let typed = b"a\x1b#\x0f\r\x1b[200~b\rc\x1b[201~\n\x1b[20";
+        let expected = [
+            Stroke::Edit(b"a\x1b#\x0f"),
+            Stroke::Submit(b"\r"),
+            Stroke::PasteMark(Paste::Begins, b"\x1b[200~"),
+            Stroke::Edit(b"b\rc"),
+            Stroke::PasteMark(Paste::Ends, b"\x1b[201~"),
+            Stroke::Submit(b"\n"),
+            Stroke::Unfinished(b"\x1b[20"),
+        ];
+        assert_eq!(all_in_editor(typed), expected);
+    }
+
     proptest::proptest! {
+        #[test]
+        fn in_an_editor_no_byte_is_lost_and_every_enter_outside_pastes_stops(bytes: Vec<u8>) {
+            let mut seen = 0;
+            for stroke in all_in_editor(&bytes) {
+                match stroke {
+                    Stroke::Edit(edit) => {
+                        proptest::prop_assert!(!edit.contains(&b'\r') && !edit.contains(&b'\n'));
+                        seen += edit.len();
+                    }
+                    Stroke::Submit(key) | Stroke::Unfinished(key) | Stroke::PasteMark(_, key) => seen += key.len(),
+                    Stroke::Interrupt => proptest::prop_assert!(false, "it is a key like others"),
+                }
+            }
+            proptest::prop_assert_eq!(seen, bytes.len());
+        }
+
         #[test]
         fn no_byte_is_lost_and_no_edit_holds_a_submitting_key(bytes: Vec<u8>) {
             let mut seen = 0;

@@ -15,7 +15,7 @@ use crate::domain::command::{Reading, Unknown, visible};
 use crate::domain::keystroke::INTERRUPT;
 
 use super::screen::{Place, Screen};
-use super::{doubtful, glimpse, typed};
+use super::{doubtful, exec, glimpse, typed};
 use earlier::Earlier;
 use prompts::Prompts;
 use typing::Typing;
@@ -69,6 +69,27 @@ struct Seen {
     doubt: Option<&'static str>,
 }
 
+/// What a line means that a shell told of its own editor: all of it, as it would run.
+pub(super) fn reading_of(text: &str) -> Reading {
+    let undoes = typing::undoes_widget(text).then_some("a line that may change what Enter does");
+    let mut doubts = [typing::interactive_syntax(text), undoes]
+        .into_iter()
+        .flatten();
+    match doubts.next() {
+        None if text.trim().is_empty() => Reading::default(),
+        None => exec(text.as_bytes()),
+        Some(first) => with_doubts(doubtful(text.as_bytes(), first), doubts),
+    }
+}
+
+fn with_doubts(mut reading: Reading, doubts: impl Iterator<Item = &'static str>) -> Reading {
+    reading.unknowns.extend(doubts.map(|reason| Unknown {
+        reason: reason.to_owned(),
+        span: None,
+    }));
+    reading
+}
+
 /// Follows one interactive channel.
 pub struct LineTracker {
     screen: Screen,
@@ -113,6 +134,7 @@ impl LineTracker {
 
     /// The target got this, and no key that submits.
     pub fn input(&mut self, bytes: &[u8]) {
+        let bytes = &typing::without_cursor_reports(bytes);
         let Some(last) = bytes.iter().rposition(|b| *b == INTERRUPT) else {
             return self.typed(bytes);
         };
@@ -153,6 +175,20 @@ impl LineTracker {
         }
     }
 
+    /// The shell is about to draw a prompt: whatever was typed before is done.
+    pub fn prompted(&mut self) {
+        self.earlier = Earlier::None;
+        self.begin_anew(Doubt::None);
+    }
+
+    /// Whether a line was typed and is shown as it was typed, and `text` does not end with it.
+    pub fn contradicts(&self, text: &str) -> bool {
+        let typed = self.typing.is_simple() && self.typing.has_printable();
+        let seen = self.seen();
+        let shown = seen.text.filter(|_| seen.doubt.is_none());
+        typed && shown.is_some_and(|shown| !text.trim_end().ends_with(shown.trim_end()))
+    }
+
     /// The last lines on the screen that are not empty, safe to print.
     pub fn screen_lines(&self, n: usize) -> Vec<String> {
         let rows = self.screen.rows();
@@ -171,7 +207,11 @@ impl LineTracker {
     /// The prompt with the line as it stands, to be drawn anew below a notice; nothing in a full-screen program.
     pub fn redrawn(&self) -> Vec<u8> {
         if self.screen.has_lines() {
-            self.screen.redrawn()
+            let first = match &self.beginning {
+                Beginning::At { place, .. } => *place,
+                Beginning::Untouched | Beginning::Unknown => self.screen.line_start(),
+            };
+            self.screen.redrawn(first)
         } else {
             Vec::new()
         }
@@ -262,12 +302,7 @@ impl LineTracker {
                 typed(text.as_bytes())
             };
         };
-        let mut reading = doubtful(text.as_bytes(), first);
-        reading.unknowns.extend(doubts.map(|reason| Unknown {
-            reason: reason.to_owned(),
-            span: None,
-        }));
-        reading
+        with_doubts(doubtful(text.as_bytes(), first), doubts)
     }
 
     /// A line that begins where no prompt stands may be read by a program that runs, or only a part of it.
@@ -384,6 +419,9 @@ impl LineTracker {
         }
         if shown.is_empty() && self.typing.has_printable() {
             return not_echoed("input that is not echoed");
+        }
+        if shown.contains('?') {
+            return doubted(shown, "a character that may stand for another");
         }
         if self.reaches_edge(last) || shown.trim_start().starts_with('<') {
             return doubted(shown, "a line that may go on beyond the edge of the screen");

@@ -143,12 +143,14 @@ impl Screen {
             .nth(usize::from(row))
     }
 
-    /// The line that the cursor is on, drawn anew from the left edge, with the cursor where it stands.
-    pub(super) fn redrawn(&self) -> Vec<u8> {
+    /// The line that the cursor is on, and the rows before it from `begin` on, drawn anew from the left edge, with the
+    /// cursor where it stands.
+    pub(super) fn redrawn(&self, begin: Place) -> Vec<u8> {
         let screen = self.emulator.screen();
         let (row, column) = screen.cursor_position();
         let (_, columns) = screen.size();
-        let first = self.visible(self.line_start().row).unwrap_or(row);
+        let begin = begin.min(self.line_start());
+        let first = self.visible(begin.row).unwrap_or(0);
         let mut drawn = Vec::new();
         for (number, bytes) in screen.rows_formatted(0, columns.get()).enumerate() {
             if (usize::from(first)..=usize::from(row)).contains(&number) {

@@ -36,9 +36,13 @@ use crate::transfer::placed;
 
 mod holding;
 
+mod reading;
+
 mod scripts;
 
 mod transferring;
+
+use reading::Next;
 
 /// What the input side of one session works with.
 pub struct InputSide<'a> {
@@ -107,6 +111,8 @@ struct Running<'a, 'b> {
     /// What the program makes of its input.
     input: StandardInput,
     refusal: Option<String>,
+    /// The line that is decided about.
+    line: reading::LineAsked,
 }
 
 impl InputSide<'_> {
@@ -127,6 +133,7 @@ impl InputSide<'_> {
             gathered: false,
             input: StandardInput::Commands,
             refusal: None,
+            line: reading::LineAsked::default(),
         };
         match running.relay(input, Gate::starting(command, watch)).await {
             Ok(()) => InputEnd::ClientGone,
@@ -213,9 +220,10 @@ impl Running<'_, '_> {
             } else if let Some(lines) = gate.gathered_lines() {
                 self.gather(input, gate, lines).await?
             } else {
-                match input.next().await {
-                    Some(item) => self.item(gate, item).await?,
-                    None => return Ok(()),
+                match self.next(input, &gate).await {
+                    Next::Item(item) => self.item(gate, item).await?,
+                    Next::Event(event) => self.event(gate, event).await?,
+                    Next::End => return Ok(()),
                 }
             };
         }
@@ -244,7 +252,7 @@ impl Running<'_, '_> {
     }
 
     async fn event(&mut self, gate: Gate, event: Event) -> Result<Gate, InputEnd> {
-        let (gate, effects) = gate.step(event);
+        let (gate, effects) = self.step(gate, event);
         self.work(gate, effects).await
     }
 
@@ -261,7 +269,11 @@ impl Running<'_, '_> {
                     self.submit(clearance, key).await?;
                     None
                 }
-                Effect::ReadLine => Some(Event::Read(Box::pin(self.read_line(&gate)).await)),
+                Effect::ReadLine => Some(Box::pin(self.read_line(&gate)).await?),
+                Effect::ClearLine => {
+                    self.clear_line().await?;
+                    None
+                }
                 Effect::Decide => match gate.deciding().cloned() {
                     Some(command) => {
                         let reading = self.reading(&gate, &command)?;
@@ -293,7 +305,7 @@ impl Running<'_, '_> {
                 Effect::AwaitQuiet => None,
             };
             if let Some(event) = event {
-                let (next, effects) = gate.step(event);
+                let (next, effects) = self.step(gate, event);
                 gate = next;
                 for effect in effects.into_iter().rev() {
                     todo.push_front(effect);
@@ -389,44 +401,21 @@ impl Running<'_, '_> {
         Ok(self.program.send(bytes).await?)
     }
 
-    /// Starts the program that was cleared, or presses the key whose line was cleared.
+    /// Starts the program that was cleared, or submits the line that was.
     async fn submit(&mut self, clearance: Clearance, key: Vec<u8>) -> Result<(), InputEnd> {
         match clearance.command().layer {
-            Layer::Exec | Layer::Shell | Layer::Subsystem | Layer::Forward => {
+            Layer::Exec | Layer::Subsystem | Layer::Forward => {
                 Ok(self.program.start(clearance).await?)
+            }
+            Layer::Shell => {
+                self.program.start(clearance).await?;
+                Box::pin(self.install_widget()).await
             }
             Layer::Connect | Layer::Transfer | Layer::Sudo => {
                 Err(failed("an operation came without its request"))
             }
-            Layer::Line => {
-                if let Some(screen) = &self.side.screen {
-                    screen.submitted(&key);
-                }
-                self.side
-                    .passed
-                    .fetch_add(key.len() as u64, Ordering::Relaxed);
-                Ok(self.program.send(Bytes::from(key)).await?)
-            }
+            Layer::Line => self.press(key).await,
         }
-    }
-
-    /// The line behind the withheld key, as a command of its own.
-    async fn read_line(&mut self, gate: &Gate) -> Command {
-        let (bytes, reading) = match (gate.withheld(), &self.side.screen) {
-            (Some((lines, Watch::Script)), _) => (lines.to_vec(), self.piped_lines(lines)),
-            (_, Some(screen)) => {
-                let line = screen.read_line().await;
-                (line.bytes, line.reading)
-            }
-            (_, None) => (
-                Vec::new(),
-                Reading::opaque("there is no screen to read the line from"),
-            ),
-        };
-        let command = self.side.command(Layer::Line, self.ordinal, bytes);
-        self.ordinal += 1;
-        self.readings.push_back(reading);
-        command
     }
 
     /// What is known of the command that is being decided.

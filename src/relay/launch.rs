@@ -10,6 +10,7 @@ use super::start::{PtyRequest, Start};
 use crate::domain::command::Layer;
 use crate::domain::hold::{Basis, Clearance};
 use crate::flow::Drain;
+use crate::inspect::widget;
 use crate::target::{Link, Openings, TargetChannel};
 
 /// Everything that a program is started with.
@@ -26,6 +27,8 @@ pub struct Launch {
     pub start: Start,
     /// The agent that programs on the target find, where there is one.
     pub agent: Agent,
+    /// Whether a shell is started so that it reports its lines.
+    pub widget: bool,
 }
 
 /// The agent that programs on a target find.
@@ -188,6 +191,7 @@ impl Launch {
                     .request_subsystem(true, String::from_utf8_lossy(&bytes))
                     .await?
             }
+            Layer::Shell if self.widget => output.exec(true, widget::start::command()).await?,
             Layer::Shell => output.request_shell(true).await?,
             Layer::Connect | Layer::Line | Layer::Forward | Layer::Transfer | Layer::Sudo => {
                 return Err(russh::Error::Inconsistent.into());

@@ -71,20 +71,25 @@ impl OutputSide<'_> {
         OutputEnd::Closed(ending)
     }
 
+    /// Passes on output, without what a shell reports to the bastion.
     async fn relay(
         &self,
         kind: Option<u32>,
         bytes: &Bytes,
         passed: &AtomicU64,
     ) -> Result<(), OutputEnd> {
+        let shown = match self.screen {
+            Some(screen) => screen.output(bytes),
+            None => bytes.clone(),
+        };
+        if shown.is_empty() {
+            return Ok(());
+        }
         self.recorder
-            .output(bytes.clone(), Timestamp::now())
+            .output(shown.clone(), Timestamp::now())
             .await
             .map_err(OutputEnd::Recording)?;
-        if let Some(screen) = self.screen {
-            screen.output(bytes);
-        }
-        self.send(kind, bytes.clone(), passed).await
+        self.send(kind, shown, passed).await
     }
 
     /// Passes on content of a transfer, which is not recorded, with answers of our own where a packet ends.

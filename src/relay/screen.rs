@@ -1,12 +1,17 @@
-//! The screen behind an inspected terminal: what stands on the line when a submitting key was pressed, and how long
-//! the echo may take to get there.
+//! The screen behind an inspected terminal, and the shell's own reports where it makes some: what stands on the line
+//! when a submitting key was pressed, and how long it may take to get there.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::domain::command::Unknown;
+use crate::domain::gate::Reader;
 use crate::inspect::line::{Line, LineTracker};
+use crate::inspect::widget::{Input, Said, Told, Widget};
 
 /// The echo counts as complete when nothing was sent or shown for so long.
 const QUIET: Duration = Duration::from_millis(30);
@@ -17,49 +22,81 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// Output counts as settled when nothing was shown for so long, and is not waited for longer than a second.
 const SETTLED: Duration = Duration::from_millis(60);
 const SETTLE_PATIENCE: Duration = Duration::from_secs(1);
+/// How long a line editor may take to tell its line, beside the way there and back.
+const ANSWER: Duration = Duration::from_secs(3);
+/// How long after it said so a shell takes to draw its prompt and to read keys as its line editor does.
+const PROMPTING: Duration = Duration::from_millis(30);
+/// How long a target may take to start the shell of an account, up to its hello.
+const HELLO: Duration = Duration::from_secs(20);
 
 struct Watched {
     tracker: LineTracker,
     last_change: Instant,
+    widget: Option<Widget>,
+    /// The shell of the account, once it said hello.
+    hello: Option<String>,
+    /// When the last prompt was announced.
+    prompted: Instant,
+    /// Whether a key in the shell wants to submit the line.
+    enter: bool,
 }
 
 /// A terminal's screen, fed from both directions of its channel.
-pub struct Screen(Mutex<Watched>);
+pub struct Screen {
+    watched: Mutex<Watched>,
+    /// The shell said something.
+    said: Notify,
+}
 
 impl Screen {
-    /// An empty screen.
-    pub fn new(rows: u16, columns: u16) -> Self {
-        Self(Mutex::new(Watched {
-            tracker: LineTracker::new(rows, columns),
-            last_change: Instant::now(),
-        }))
+    /// An empty screen; with the widget of a shell that is started with it.
+    pub fn new(rows: u16, columns: u16, widget: Option<Widget>) -> Self {
+        let now = Instant::now();
+        Self {
+            watched: Mutex::new(Watched {
+                tracker: LineTracker::new(rows, columns),
+                last_change: now,
+                widget,
+                hello: None,
+                prompted: now,
+                enter: false,
+            }),
+            said: Notify::new(),
+        }
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut Watched) -> T) -> T {
-        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        work(&mut self.watched.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The target wrote to the terminal.
-    pub fn output(&self, bytes: &[u8]) {
-        self.with(|watched| {
-            watched.tracker.output(bytes);
-            watched.last_change = Instant::now();
-        });
+    /// The target wrote this to the terminal; gives what of it is for the client.
+    pub fn output(&self, bytes: &Bytes) -> Bytes {
+        let (shown, told) = self.with(|watched| watched.output(bytes));
+        if told {
+            self.said.notify_one();
+        }
+        shown
     }
 
     /// Input that submits nothing was sent to the target.
     pub fn input(&self, bytes: &[u8]) {
         self.with(|watched| {
-            watched.tracker.input(bytes);
+            // What a program reads is no line.
+            if watched.reader() != Reader::Program {
+                watched.tracker.input(bytes);
+            }
             watched.last_change = Instant::now();
         });
     }
 
-    /// The withheld key was sent.
-    pub fn submitted(&self, key: &[u8]) {
+    /// The withheld key of a line was sent, which makes this of what is typed while it runs.
+    pub fn submitted(&self, key: &[u8], input: Input) {
         self.with(|watched| {
             watched.tracker.submitted(key);
             watched.last_change = Instant::now();
+            if let Some(widget) = &mut watched.widget {
+                widget.submitted(input);
+            }
         });
     }
 
@@ -78,6 +115,56 @@ impl Screen {
         self.with(|watched| watched.tracker.redrawn())
     }
 
+    /// Who reads what is typed, as far as the shell has proved it.
+    pub fn reader(&self) -> Reader {
+        self.with(|watched| watched.reader())
+    }
+
+    /// Waits for the hello of the account's shell, and gives what is to be sent to it; `None` where none is expected,
+    /// or none came.
+    pub async fn hello(&self) -> Option<Bytes> {
+        if !self.with(|watched| watched.widget.is_some()) {
+            return None;
+        }
+        let hello = self.until(|watched| watched.hello.take());
+        let shell = tokio::time::timeout(HELLO, hello).await.ok()?;
+        self.with(|watched| {
+            let widget = watched.widget.as_ref()?;
+            Some(Bytes::from(widget.installation(&shell)))
+        })
+    }
+
+    /// Waits until a key in the shell wants to submit the line.
+    pub async fn enter(&self) {
+        self.until(|watched| std::mem::take(&mut watched.enter).then_some(()))
+            .await;
+    }
+
+    /// Gets ready to ask the line editor for its line; the question may be sent then.
+    pub async fn ask(&self) {
+        let ready = self.with(|watched| watched.prompted) + PROMPTING;
+        tokio::time::sleep_until(ready).await;
+        self.with(|watched| {
+            if let Some(widget) = &mut watched.widget {
+                widget.ask();
+            }
+        });
+    }
+
+    /// Waits for the line that was asked for; `None` when it did not come, or what is typed is read by somebody else.
+    pub async fn told(&self) -> Option<Told> {
+        let told = self.until(|watched| watched.told());
+        let told = tokio::time::timeout(ANSWER, told).await.ok();
+        if told.is_none() {
+            self.with(|watched| {
+                if let Some(widget) = &mut watched.widget {
+                    widget.lost();
+                }
+            });
+        }
+        told
+    }
+
     /// Reads the line when its echo is complete, or as it stands when that takes too long.
     pub async fn read_line(&self) -> Line {
         let patience = Instant::now() + PATIENCE;
@@ -85,7 +172,7 @@ impl Screen {
             let quiet = self.with(|watched| watched.last_change) + QUIET;
             tokio::time::sleep_until(quiet.min(patience)).await;
             let still = self.with(|watched| watched.last_change) + QUIET <= Instant::now();
-            let line = self.with(|watched| watched.tracker.read());
+            let line = self.line_now();
             if Instant::now() >= patience || (still && !line.reading.is_opaque()) {
                 return line;
             }
@@ -98,15 +185,78 @@ impl Screen {
         self.with(|watched| watched.tracker.read())
     }
 
-    /// Waits until the output that followed a submitted line has settled.
+    /// Waits until the output that followed a submitted line has settled; where the shell tells of its prompts, for the
+    /// next one.
     pub async fn settled(&self) {
         let patience = Instant::now() + SETTLE_PATIENCE;
         loop {
-            let settled = self.with(|watched| watched.last_change) + SETTLED;
-            if Instant::now() >= settled.min(patience) {
+            let (reader, changed, prompted) =
+                self.with(|watched| (watched.reader(), watched.last_change, watched.prompted));
+            let settled = match reader {
+                Reader::Unknown => changed + SETTLED,
+                Reader::Editor => prompted + PROMPTING,
+                Reader::Program => patience,
+            };
+            let settled = settled.min(patience);
+            if Instant::now() >= settled {
                 return;
             }
-            tokio::time::sleep_until(settled.min(patience)).await;
+            tokio::select! {
+                () = tokio::time::sleep_until(settled) => {}
+                () = self.said.notified() => {}
+            }
         }
+    }
+
+    /// Waits until what the shell said gives something.
+    async fn until<T>(&self, mut look: impl FnMut(&mut Watched) -> Option<T>) -> T {
+        loop {
+            if let Some(found) = self.with(&mut look) {
+                return found;
+            }
+            self.said.notified().await;
+        }
+    }
+}
+
+impl Watched {
+    fn reader(&self) -> Reader {
+        let widget = self.widget.as_ref();
+        widget.map_or(Reader::Unknown, Widget::reader)
+    }
+
+    fn output(&mut self, bytes: &Bytes) -> (Bytes, bool) {
+        self.last_change = Instant::now();
+        let Some(widget) = &mut self.widget else {
+            self.tracker.output(bytes);
+            return (bytes.clone(), false);
+        };
+        let (shown, said) = widget.output(bytes);
+        let told = !said.is_empty();
+        self.tracker.output(&shown);
+        for said in said {
+            match said {
+                Said::Hello(shell) => self.hello = Some(shell),
+                Said::Prompt => {
+                    self.prompted = self.last_change;
+                    self.tracker.prompted();
+                }
+                Said::Enter => self.enter = true,
+                Said::Line => {}
+            }
+        }
+        (shown, told)
+    }
+
+    fn told(&mut self) -> Option<Told> {
+        let mut told = self.widget.as_mut()?.told()?;
+        let text = String::from_utf8_lossy(&told.line.bytes);
+        if self.tracker.contradicts(&text) {
+            told.line.reading.unknowns.push(Unknown {
+                reason: "the screen shows another line than the shell tells".to_owned(),
+                span: None,
+            });
+        }
+        Some(told)
     }
 }

@@ -34,6 +34,7 @@ use crate::domain::recording::{LiveRecording, SessionEnd, SessionSummary};
 use crate::domain::request::ApprovalRequest;
 use crate::domain::target::{Destination, EnforcementLayer, TargetInfo};
 use crate::flow::{Drain, idle_for};
+use crate::inspect::widget::{Nonce, Widget};
 use crate::record::{
     Opening as RecordOpening, Origin, Outcome, RecordError, RecordLimit, Recorder,
 };
@@ -262,8 +263,10 @@ impl Session<'_> {
         } = course;
         let start = self.as_inspected(start);
         let (size, closed) = (start.size(), input.end());
-        let screen =
-            (self.side == Side::Terminal).then(|| Arc::new(Screen::new(size.rows(), size.cols())));
+        let widget = self.widget(&start);
+        let reports = widget.is_some();
+        let screen = (self.side == Side::Terminal)
+            .then(|| Arc::new(Screen::new(size.rows(), size.cols(), widget)));
         let (sender, drain) = oneshot::channel();
         let interrupts = Interrupts::default();
         let input_side = InputSide {
@@ -311,6 +314,7 @@ impl Session<'_> {
             openings: opener,
             start,
             agent: agent.found,
+            widget: reports,
         };
         let agents = self.agents(agent.answered_by, openings);
         tokio::select! {
@@ -372,6 +376,18 @@ impl Session<'_> {
             start.pty = start.pty.map(PtyRequest::inspected);
         }
         start
+    }
+
+    /// The Enter widget of a shell at a terminal whose lines are inspected.
+    fn widget(&self, start: &Start) -> Option<Widget> {
+        let shell = matches!(start.what, What::Shell) && self.side == Side::Terminal;
+        let inspected = self.target.layers.contains(&EnforcementLayer::Line);
+        let config = self.visit.services.config();
+        let wanted = config
+            .target(&self.target.name)
+            .is_some_and(|target| target.enter_widget);
+        (shell && inspected && wanted).then_some(())?;
+        Nonce::random().map(Widget::new)
     }
 
     /// Shows what the node has to say to its sessions, and what the connection has to say about its forwards. It is

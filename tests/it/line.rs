@@ -1,11 +1,15 @@
 //! Lines typed in an interactive shell of a production target.
 
+mod scenes;
+
+mod stage;
+
 use std::path::PathBuf;
 
 use crate::harness::person::{HELD, hold_id};
 use crate::harness::sshd::PROMPT;
 use crate::harness::terminal::Paste;
-use crate::harness::{Person, Terminal, World};
+use crate::harness::{Options, Person, Terminal, World};
 
 /// Alice in a shell of production, and Carol who answers.
 struct Shell {
@@ -17,7 +21,18 @@ struct Shell {
 
 impl Shell {
     fn open() -> Self {
-        let world = World::start();
+        Self::of(World::start())
+    }
+
+    /// A shell whose lines are read off the screen.
+    fn without_widget() -> Self {
+        Self::of(World::with(Options {
+            targets: "enter_widget = false\n",
+            ..Options::default()
+        }))
+    }
+
+    fn of(world: World) -> Self {
         let (alice, carol) = (world.person("alice"), world.person("carol"));
         let terminal = alice.terminal(120, 40, &["-t", "db1"]);
         terminal.wait_for(PROMPT);
@@ -169,7 +184,7 @@ fn ctrl_c_withdraws_a_held_line() {
 
 #[test]
 fn every_key_that_submits_is_withheld() {
-    let shell = Shell::open();
+    let shell = Shell::without_widget();
     for (count, key) in (1..).zip(["Enter", "C-j", "C-o"]) {
         let file = shell.file(&format!("mark-{key}"));
         shell
@@ -196,7 +211,7 @@ fn keys_that_run_a_line_without_enter_are_withheld() {
         ("", &["C-x", "e"]),
     ];
     for (around, keys) in ways {
-        let shell = Shell::open();
+        let shell = Shell::without_widget();
         let file = shell.file("mark");
         let command = format!("touch {}", file.display());
         let line = match around {

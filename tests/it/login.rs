@@ -13,6 +13,8 @@ const SHORT: Options = Options {
     drain: "2s",
     ssh: "",
     identity: "sign_in_ttl = \"10s\"",
+    targets: "",
+    shell: "/bin/bash",
     policy: None,
     store: None,
     log: None,

@@ -60,6 +60,7 @@ fn target(section: &mut Section<'_>, problems: &mut Problems<'_>) -> Option<Targ
         .map(|word| word.0)
         .collect();
     let layers = layers.into_iter().chain([EnforcementLayer::Wire]).collect();
+    let enter_widget = section.flag("enter_widget", problems);
     let keys = section.list::<PublicKey>("host_keys", problems);
     let authority = section.parsed::<PublicKey>("host_ca", problems);
     let host = match (keys, authority) {
@@ -90,6 +91,7 @@ fn target(section: &mut Section<'_>, problems: &mut Problems<'_>) -> Option<Targ
         port,
         host: host?,
         hostname: hostname.map_or(name, |hostname| hostname.0),
+        enter_widget: enter_widget.unwrap_or(true),
     })
 }
 

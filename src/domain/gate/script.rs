@@ -1,6 +1,7 @@
 //! Scripts: how much of what waits is whole lines, which are what one question can be about, and how a script is waited
 //! for, decided about with the program that runs it, and sent on.
 
+use super::keys::Keys;
 use super::{Effect, Gate, Kind, SCRIPT_BYTES, State, Watch, push_forward};
 use crate::domain::command::{Command, Script};
 use crate::domain::hold::Clearance;
@@ -90,6 +91,7 @@ impl Gate {
 pub(super) struct Pending {
     pub(super) bytes: Vec<u8>,
     pub(super) ended: bool,
+    pub(super) keys: Keys,
 }
 
 impl Pending {

@@ -79,7 +79,7 @@ fn ctrl_c_takes_a_hold_back_and_the_line_is_cleared() {
     let (gate, effects) = typed(gate, b"\x03");
     assert_eq!(effects, [Effect::Withdraw(hold)]);
     let (gate, effects) = gate.step(Event::Denied);
-    assert_eq!(effects, [Effect::Forward(Bytes::from_static(CLEAR_LINE))]);
+    assert_eq!(effects, [Effect::ClearLine]);
     assert!(gate.wants_input());
 }
 
@@ -324,5 +324,137 @@ proptest! {
             prop_assert!(sent.starts_with(&left), "{left:?} of {sent:?}");
         }
         prop_assert!(!gate.is_closed());
+    }
+}
+
+/// A gate whose keys are read so.
+fn read_by(reader: Reader) -> Gate {
+    open(Watch::Keys).step(Event::Reads(reader)).0
+}
+
+fn forwarded(bytes: &'static [u8]) -> Effect {
+    Effect::Forward(Bytes::from_static(bytes))
+}
+
+#[test]
+fn a_lone_escape_goes_out_after_a_lull_and_still_belongs_to_the_next_key() {
+    let (gate, effects) = typed(open(Watch::Keys), b"ls\x1b");
+    assert_eq!(effects, [forwarded(b"ls")]);
+    assert!(gate.awaits_rest_of_key());
+    let (gate, effects) = gate.step(Event::Lull);
+    assert_eq!(effects, [forwarded(b"\x1b")]);
+    assert!(!gate.awaits_rest_of_key());
+    let (gate, effects) = typed(gate, b"#");
+    assert_eq!(effects, [Effect::ReadLine]);
+    assert_eq!(gate.withheld(), Some((&b"#"[..], Watch::Keys)));
+}
+
+#[test]
+fn an_arrow_key_that_came_in_two_pieces_passes_once() {
+    let (gate, _) = typed(open(Watch::Keys), b"\x1b");
+    let (gate, _) = gate.step(Event::Lull);
+    let (gate, effects) = typed(gate, b"[");
+    assert_eq!(effects, []);
+    let (gate, effects) = typed(gate, b"Als");
+    assert_eq!(effects, [forwarded(b"[Als")]);
+    let (_, effects) = gate.step(Event::Lull);
+    assert_eq!(effects, []);
+}
+
+#[test]
+fn ctrl_c_after_a_lone_escape_is_ctrl_c() {
+    let (gate, _) = typed(open(Watch::Keys), b"\x1b");
+    let (gate, _) = gate.step(Event::Lull);
+    let (_, effects) = typed(gate, b"\x03ls");
+    assert_eq!(effects, [forwarded(b"\x03ls")]);
+}
+
+#[test]
+fn in_a_line_editor_that_asks_only_enter_is_withheld() {
+    let (gate, effects) = typed(read_by(Reader::Editor), b"\x1b#\x0f\x18\x04ls\rid\r");
+    assert_eq!(
+        effects,
+        [forwarded(b"\x1b#\x0f\x18\x04ls"), Effect::ReadLine]
+    );
+    assert_eq!(gate.withheld(), Some((&b"\r"[..], Watch::Keys)));
+}
+
+#[test]
+fn a_paste_into_a_line_editor_is_one_line_of_it() {
+    let pasted = b"\x1b[200~id\rwho\x1b[201~";
+    let (gate, effects) = typed(read_by(Reader::Editor), pasted);
+    assert_eq!(effects, [forwarded(pasted)]);
+    let (_, effects) = typed(gate, b"\r");
+    assert_eq!(effects, [Effect::ReadLine]);
+}
+
+#[test]
+fn what_a_cleared_program_reads_passes_until_somebody_else_reads() {
+    let (gate, effects) = typed(read_by(Reader::Program), b"y\r\x1b:wq\r");
+    assert_eq!(effects, [forwarded(b"y\r\x1b:wq\r")]);
+    let (gate, _) = gate.step(Event::Reads(Reader::Unknown));
+    let (_, effects) = typed(gate, b"id\r");
+    assert_eq!(effects, [forwarded(b"id"), Effect::ReadLine]);
+}
+
+#[test]
+fn a_line_that_goes_on_submits_nothing() {
+    let (gate, _) = typed(read_by(Reader::Editor), b"for i in 1; do\rid\r");
+    let (gate, effects) = gate.step(Event::GoesOn);
+    assert_eq!(effects, [forwarded(b"id"), Effect::ReadLine]);
+    assert_eq!(gate.withheld(), Some((&b"\r"[..], Watch::Keys)));
+}
+
+#[test]
+fn a_held_line_that_changed_is_read_and_asked_about_anew() {
+    let (gate, _) = typed(open(Watch::Keys), b"id\r");
+    let (gate, _) = gate.step(Event::Read(command(b"id")));
+    let (gate, _) = gate.step(Event::Held(HoldId::new(7)));
+    let (gate, effects) = gate.step(Event::Changed);
+    assert_eq!(effects, [Effect::ReadLine]);
+    let (gate, effects) = gate.step(Event::Read(command(b"sudo id")));
+    assert_eq!(effects, [Effect::Decide]);
+    let (gate, _) = gate.step(Event::Cleared(clearance(b"id")));
+    assert!(gate.is_closed());
+}
+
+proptest! {
+    #[test]
+    fn pieces_and_lulls_lose_and_double_no_key(
+        bytes in prop::collection::vec(prop_oneof![any::<u8>(), Just(0x1b), Just(b'[')], 0..40),
+        cuts in prop::collection::vec((0..8usize, any::<bool>()), 1..20),
+        reader in prop::sample::select(vec![Reader::Unknown, Reader::Editor, Reader::Program]),
+    ) {
+        let mut gate = read_by(reader);
+        let (mut sent, mut left) = (Vec::new(), bytes.as_slice());
+        let mut steps = Vec::new();
+        for (length, lull) in cuts.iter().cycle().take(60) {
+            let (piece, rest) = left.split_at((*length).min(left.len()));
+            steps.push(Event::Typed(Bytes::copy_from_slice(piece)));
+            if *lull {
+                steps.push(Event::Lull);
+            }
+            left = rest;
+        }
+        steps.extend([Event::Typed(Bytes::copy_from_slice(left)), Event::Lull]);
+        for event in steps {
+            let (mut next, effects) = gate.step(event);
+            let mut effects = std::collections::VecDeque::from(effects);
+            while let Some(effect) = effects.pop_front() {
+                let answer = match effect {
+                    Effect::Forward(bytes) => { sent.extend_from_slice(&bytes); continue }
+                    Effect::Submit { key, .. } => { sent.extend_from_slice(&key); continue }
+                    Effect::ReadLine => Event::Read(command(b"")),
+                    Effect::Decide => Event::Cleared(clearance(b"")),
+                    Effect::AwaitQuiet => Event::Quiet,
+                    other => { prop_assert!(false, "{other:?}"); continue }
+                };
+                let (after, more) = next.step(answer);
+                next = after;
+                effects.extend(more);
+            }
+            gate = next;
+        }
+        prop_assert_eq!(sent, bytes);
     }
 }

@@ -1,5 +1,7 @@
 //! The model of a line as it is typed, and the syntax that only interactive shells have.
 
+use std::borrow::Cow;
+
 use crate::domain::command::PARSED_BYTES;
 
 const BACKSPACE: u8 = 0x08;
@@ -108,6 +110,51 @@ pub(super) fn interactive_syntax(text: &str) -> Option<&'static str> {
     None
 }
 
+/// Takes off a terminal's answers where its cursor is, which some shells ask for before each line.
+pub(super) fn without_cursor_reports(bytes: &[u8]) -> Cow<'_, [u8]> {
+    const BEGIN: &[u8] = b"\x1b[";
+    if !bytes.windows(2).any(|two| two == BEGIN) {
+        return Cow::Borrowed(bytes);
+    }
+    let (mut kept, mut left) = (Vec::with_capacity(bytes.len()), bytes);
+    while let Some((byte, rest)) = left.split_first() {
+        let numbers = left.strip_prefix(BEGIN).unwrap_or_default();
+        let length = numbers
+            .iter()
+            .position(|b| !(b.is_ascii_digit() || *b == b';'));
+        match length.map(|length| numbers.split_at(length)) {
+            Some((_, [b'R', after @ ..])) => left = after,
+            Some(_) | None => {
+                kept.push(*byte);
+                left = rest;
+            }
+        }
+    }
+    Cow::Owned(kept)
+}
+
+/// Words by which a shell is told to use its keys, its prompt or its start in another way.
+const UNDOING: [&str; 12] = [
+    "bind",
+    "bindkey",
+    "zle",
+    "PROMPT_COMMAND",
+    "precmd",
+    "precmd_functions",
+    "INPUTRC",
+    "READLINE_LINE",
+    "unfunction",
+    "__countersign",
+    "fish_prompt",
+    "commandline",
+];
+
+/// Whether a line names something by which the Enter widget could be undone.
+pub(super) fn undoes_widget(text: &str) -> bool {
+    text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+        .any(|word| UNDOING.contains(&word) || word.starts_with("__countersign"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,6 +183,12 @@ mod tests {
             typed(b"sudo id\x1b[A\x05\x15").is_simple(),
             "a cleared line is new"
         );
+    }
+
+    #[test]
+    fn what_a_terminal_says_of_its_cursor_is_not_typed() {
+        let typed = b"a\x1b[24;9Rb\x1b[A\x1b[1";
+        assert_eq!(without_cursor_reports(typed).as_ref(), b"ab\x1b[A\x1b[1");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::domain::gate::{Event, Gate};
 use crate::domain::hold::{Resolution, Resolved};
 use crate::domain::id::HoldId;
 use crate::domain::request::ApprovalDraft;
-use crate::relay::client;
+use crate::relay::client::{self, Side};
 use crate::relay::suspension::{self, NotHeld};
 
 /// Lines of the requester's screen that an approver sees.
@@ -110,14 +110,13 @@ impl Running<'_, '_> {
         let Some(command) = gate.deciding().cloned() else {
             return Ok(Event::Broke);
         };
-        if let (Layer::Line, Some(screen)) = (command.layer, &side.screen)
-            && screen.line_now().bytes != command.bytes
+        if command.layer == Layer::Line
+            && side.side == Side::Terminal
+            && !self.still_stands(&command).await?
         {
-            self.refuse(
-                "the line changed while it was held; press Enter again to ask anew".to_owned(),
-            )
-            .await;
-            return Ok(Event::Denied);
+            self.tell("the line changed while it was held: it is asked about anew")
+                .await?;
+            return Ok(Event::Changed);
         }
         let released = suspension::release(&side.asker(), resolved, command).await;
         match released.map_err(failed)? {

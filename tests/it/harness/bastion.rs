@@ -30,6 +30,10 @@ pub(crate) struct Options {
     pub(crate) ssh: &'static str,
     /// More lines for `[identity]`.
     pub(crate) identity: &'static str,
+    /// More lines for each `[[targets]]`.
+    pub(crate) targets: &'static str,
+    /// The login shell of the targets' account.
+    pub(crate) shell: &'static str,
     /// Cedar text instead of the policies that come with Countersign.
     pub(crate) policy: Option<&'static str>,
     /// URL of the store instead of an SQLite file.
@@ -46,6 +50,8 @@ impl Default for Options {
             drain: "2s",
             ssh: "",
             identity: "",
+            targets: "",
+            shell: "/bin/bash",
             policy: None,
             store: None,
             log: None,
@@ -81,6 +87,11 @@ impl Bastion {
             options,
             server: None,
         }
+    }
+
+    /// The login shell that targets are to have.
+    pub(crate) fn shell(&self) -> &'static str {
+        self.options.shell
     }
 
     /// Writes the configuration, the policies and the client secret.
@@ -140,11 +151,12 @@ scopes = [\"profile\", \"email\", \"groups\"]\nmethod = \"{method}\"\n{identity}
                 sshd,
             } = target;
             let (port, key, login) = (sshd.port(), sshd.host_key(), login());
+            let more = self.options.targets;
             write!(
                 text,
                 "\n[[targets]]\nname = \"{name}\"\naddress = \"127.0.0.1\"\nport = {port}
 logins = [\"{login}\"]\nlabels = {{ env = \"{environment}\" }}\nlayers = {layers:?}
-host_keys = [\"{key}\"]\n"
+host_keys = [\"{key}\"]\n{more}\n"
             )
             .unwrap();
         }

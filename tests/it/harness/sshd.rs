@@ -44,6 +44,11 @@ pub(crate) struct Sshd {
 impl Sshd {
     /// Starts one that trusts `user_ca` (one public key line).
     pub(crate) fn start(user_ca: &str) -> Self {
+        Self::with_shell(user_ca, "/bin/bash")
+    }
+
+    /// Starts one whose account seems to have another login shell. `ash` is that of busybox.
+    pub(crate) fn with_shell(user_ca: &str, shell: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (port, at) = (free_port(), folder.path());
         make_key(&at.join("host_key"));
@@ -53,9 +58,13 @@ impl Sshd {
         // The account may be another one than ours.
         fs::set_permissions(at, fs::Permissions::from_mode(0o755)).unwrap();
         fs::set_permissions(at.join("home"), fs::Permissions::from_mode(0o777)).unwrap();
-        let profile = format!("PS1='{PROMPT}'\nunset PROMPT_COMMAND HISTFILE\n");
-        fs::write(at.join("home/.bash_profile"), profile).unwrap();
-        fs::write(at.join("sshd_config"), configuration(at, port)).unwrap();
+        std::os::unix::fs::symlink("/bin/busybox", at.join("bin/ash")).unwrap();
+        let shell = match shell {
+            "ash" => &format!("{}/bin/ash", at.display()),
+            other => other,
+        };
+        write_profiles(&at.join("home"));
+        fs::write(at.join("sshd_config"), configuration(at, port, shell)).unwrap();
         let privilege_separation = Path::new("/run/sshd");
         if login() == ACCOUNT {
             fs::create_dir_all(privilege_separation).unwrap();
@@ -259,7 +268,32 @@ pub(crate) fn fingerprint(file: &Path) -> String {
     text.split(' ').nth(1).unwrap().to_owned()
 }
 
-fn configuration(at: &Path, port: u16) -> String {
+/// Start files of every shell, which give it the [`PROMPT`] and keep it quiet.
+fn write_profiles(home: &Path) {
+    let files = [
+        (".bash_profile", "PS1='@'\nunset PROMPT_COMMAND HISTFILE\n"),
+        (".zshrc", "PROMPT='@'\nunset HISTFILE\nunsetopt prompt_sp\n"),
+        (".profile", "PS1='@'\n"),
+        (
+            ".config/fish/config.fish",
+            "function fish_prompt; printf '@'; end\nfunction fish_title; end\nset -g fish_greeting\n",
+        ),
+        (".hushlogin", ""),
+    ];
+    for (name, text) in files {
+        let file = home.join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, text.replace('@', PROMPT)).unwrap();
+    }
+    // Fish keeps things there.
+    for folder in [".config", ".config/fish", ".local", ".local/share"] {
+        fs::create_dir_all(home.join(folder)).unwrap();
+        let open = fs::Permissions::from_mode(0o777);
+        fs::set_permissions(home.join(folder), open).unwrap();
+    }
+}
+
+fn configuration(at: &Path, port: u16, shell: &str) -> String {
     let at = at.display();
     format!(
         "ListenAddress 127.0.0.1:{port}
@@ -281,7 +315,7 @@ AllowTcpForwarding yes
 AllowAgentForwarding yes
 MaxSessions 100
 AcceptEnv LANG LC_* COUNTERSIGN_TEST_*
-SetEnv PATH={at}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME={at}/home HISTFILE=/dev/null
+SetEnv PATH={at}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME={at}/home HISTFILE=/dev/null LANG=C.UTF-8 SHELL={shell}
 Subsystem sftp internal-sftp
 "
     )

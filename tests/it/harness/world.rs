@@ -32,7 +32,7 @@ impl World {
         let idp = Idp::start(&bastion.callback());
         bastion.configure(&idp, &[]);
         bastion.make_keys();
-        let sshd = Sshd::start(&bastion.user_ca());
+        let sshd = Sshd::with_shell(&bastion.user_ca(), bastion.shell());
         let world = Self { bastion, sshd, idp };
         world.bastion.configure(&world.idp, &world.targets());
         world

@@ -1,0 +1,144 @@
+//! Keys of a terminal: which of those that wait may pass, and how far.
+//!
+//! Invariant: no key is passed twice or left out; what was passed before its sequence was whole still counts as the
+//! begin of the next key wherever a shell could take it so.
+
+use bytes::Bytes;
+
+use super::{Effect, Gate, Reader, State, Watch, push_forward};
+use crate::domain::keystroke::{self, INTERRUPT, Paste, Stroke};
+
+/// How the keys that wait are read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Keys {
+    reader: Reader,
+    /// The last mark of a paste.
+    paste: Option<Paste>,
+    /// The begin of a key that was passed because nothing followed it for a while.
+    passed: Vec<u8>,
+}
+
+impl Keys {
+    pub(super) fn reader(&self) -> Reader {
+        self.reader
+    }
+
+    pub(super) fn reads(&mut self, reader: Reader) {
+        if self.reader != reader {
+            *self = Self {
+                reader,
+                ..Self::default()
+            };
+        }
+    }
+
+    /// Whether whatever is typed passes.
+    pub(super) fn flow(&self) -> bool {
+        self.reader == Reader::Program
+    }
+
+    fn next<'a>(&self, bytes: &'a [u8]) -> Option<(Stroke<'a>, &'a [u8])> {
+        match self.reader {
+            Reader::Unknown => keystroke::next(bytes),
+            Reader::Editor => keystroke::next_in_editor(bytes, self.paste),
+            Reader::Program if bytes.is_empty() => None,
+            Reader::Program => Some((Stroke::Edit(bytes), &[])),
+        }
+    }
+}
+
+/// What becomes of a stroke.
+enum Fate {
+    Pass,
+    /// It is not passed on: lines that are pasted where nobody knows who reads are questions like typed ones.
+    Drop,
+    Wait,
+    Stop,
+}
+
+impl Gate {
+    /// Passes keys up to the first one that is a stop.
+    pub(super) fn keys(mut self, typed: Vec<u8>, mut effects: Vec<Effect>) -> (Self, Vec<Effect>) {
+        let keys = &mut self.pending.keys;
+        // What was passed already is read again with what follows it, and not sent again.
+        let mut sent = keys.passed.len();
+        let mut bytes = std::mem::take(&mut keys.passed);
+        bytes.extend_from_slice(&typed);
+        if typed.is_empty() {
+            keys.passed = bytes;
+            return self.ended(effects);
+        }
+        let mut left: &[u8] = &bytes;
+        let mut passed = Vec::new();
+        while let Some((stroke, rest)) = keys.next(left) {
+            let (stroke_bytes, _) = left.split_at(left.len() - rest.len());
+            let unsent = stroke_bytes.get(sent..).unwrap_or_default();
+            let fate = keys.fate(&stroke, sent > 0);
+            let before = sent.min(stroke_bytes.len());
+            match fate {
+                Fate::Pass => passed.extend_from_slice(unsent),
+                Fate::Drop => {}
+                Fate::Wait => {
+                    self.pending.bytes = unsent.to_vec();
+                    keys.passed = stroke_bytes.get(..before).unwrap_or_default().to_vec();
+                    break;
+                }
+                // The begin of it is out already, and it turned out to be a key of its own.
+                Fate::Stop if unsent.is_empty() => {}
+                Fate::Stop => {
+                    let key = unsent.to_vec();
+                    self.pending.bytes = rest.to_vec();
+                    self.state = State::Reading {
+                        key,
+                        watch: Watch::Keys,
+                    };
+                    push_forward(&mut effects, passed);
+                    effects.push(Effect::ReadLine);
+                    return (self, effects);
+                }
+            }
+            sent -= before;
+            left = rest;
+        }
+        push_forward(&mut effects, passed);
+        self.ended(effects)
+    }
+
+    /// Nothing followed what may be the begin of a key: it is one, and goes out.
+    pub(super) fn lull(mut self) -> (Self, Vec<Effect>) {
+        let bytes = std::mem::take(&mut self.pending.bytes);
+        if bytes.is_empty() {
+            return (self, Vec::new());
+        }
+        self.pending.keys.passed.extend_from_slice(&bytes);
+        let forward = Effect::Forward(Bytes::from(bytes));
+        self.ended(vec![forward])
+    }
+
+    fn ended(mut self, mut effects: Vec<Effect>) -> (Self, Vec<Effect>) {
+        if self.pending.ended && self.pending.bytes.is_empty() {
+            self.pending.ended = false;
+            effects.push(Effect::EndInput);
+        }
+        (self, effects)
+    }
+}
+
+impl Keys {
+    fn fate(&mut self, stroke: &Stroke<'_>, begun: bool) -> Fate {
+        match (stroke, self.reader) {
+            (Stroke::Edit(_) | Stroke::Interrupt, _) => Fate::Pass,
+            (Stroke::Unfinished(_), _) => Fate::Wait,
+            (Stroke::PasteMark(paste, _), Reader::Editor) => {
+                self.paste = Some(*paste);
+                Fate::Pass
+            }
+            // Its begin is out: the shell would see the whole mark.
+            (Stroke::PasteMark(..), Reader::Unknown | Reader::Program) if begun => Fate::Stop,
+            (Stroke::PasteMark(..), Reader::Unknown | Reader::Program) => Fate::Drop,
+            // Ctrl-C is a signal, whatever key went before it.
+            (Stroke::Submit([keystroke::ESCAPE, INTERRUPT]), _) if begun => Fate::Pass,
+            (Stroke::Submit(_), _) => Fate::Stop,
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! The line behind a withheld key: asked for where the shell tells of it, read off the screen elsewhere, and submitted
+//! as it was read.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::{InputEnd, Running};
+use crate::domain::command::{Command, Layer, Reading};
+use crate::domain::gate::{Effect, Event, Gate, Reader, Watch};
+use crate::flow::{Drain, Item};
+use crate::inspect::line::Line;
+use crate::inspect::widget::{self, Input, Told};
+use crate::relay::screen::Screen;
+
+/// How long an Escape may be the begin of a longer key. Terminals and editors take about as long.
+const ESCAPE: Duration = Duration::from_millis(50);
+/// Clears a line that the screen tells of: end of line, then kill to its start.
+const CLEAR_LINE: &[u8] = b"\x05\x15";
+
+/// The line that is decided about.
+#[derive(Debug, Default)]
+pub(super) struct LineAsked {
+    /// What it means.
+    reading: Reading,
+    /// The key that submits it and no other, where the shell told it.
+    key: Option<Vec<u8>>,
+    /// What it makes of what is typed while it runs.
+    input: Input,
+}
+
+/// What comes next of an open gate.
+pub(super) enum Next {
+    /// The client sent something.
+    Item(Item),
+    /// Something else happened.
+    Event(Event),
+    /// The client closed the channel.
+    End,
+}
+
+impl Running<'_, '_> {
+    /// One step of the gate, which is told before who reads what is typed.
+    pub(super) fn step(&self, gate: Gate, event: Event) -> (Gate, Vec<Effect>) {
+        let reader = self.side.screen.as_ref().map(|screen| screen.reader());
+        match reader {
+            Some(reader) if reader != gate.reader() => {
+                let (gate, mut effects) = gate.step(Event::Reads(reader));
+                let (gate, more) = gate.step(event);
+                effects.extend(more);
+                (gate, effects)
+            }
+            Some(_) | None => gate.step(event),
+        }
+    }
+
+    /// Waits for input, for a key that the shell itself wants to submit its line with, and for the end of a lone Escape.
+    pub(super) async fn next(&self, input: &mut Drain, gate: &Gate) -> Next {
+        let enter = async {
+            match &self.side.screen {
+                Some(screen) => screen.enter().await,
+                None => std::future::pending().await,
+            }
+        };
+        let lull = async {
+            if gate.awaits_rest_of_key() {
+                tokio::time::sleep(ESCAPE).await;
+            } else {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            item = input.next() => item.map_or(Next::End, Next::Item),
+            () = enter => Next::Event(Event::Typed(Bytes::from_static(b"\r"))),
+            () = lull => Next::Event(Event::Lull),
+        }
+    }
+
+    /// Gives the shell its start file, where it is started with one. What the client types meanwhile waits.
+    pub(super) async fn install_widget(&mut self) -> Result<(), InputEnd> {
+        let Some(screen) = &self.side.screen else {
+            return Ok(());
+        };
+        match screen.hello().await {
+            Some(text) => Ok(self.program.send(text).await?),
+            None => Ok(()),
+        }
+    }
+
+    /// The line behind the withheld key, as a command of its own; or that it is not whole.
+    pub(super) async fn read_line(&mut self, gate: &Gate) -> Result<Event, InputEnd> {
+        let line = match (gate.withheld(), self.side.screen.clone()) {
+            (Some((lines, Watch::Script)), _) => Line {
+                bytes: lines.to_vec(),
+                reading: self.piped_lines(lines),
+            },
+            (_, Some(screen)) => match self.ask_editor(&screen).await? {
+                Some(told) if told.goes_on => {
+                    self.send_key(widget::NEWLINE).await?;
+                    return Ok(Event::GoesOn);
+                }
+                Some(told) => {
+                    self.line.key = Some(told.key);
+                    self.line.input = told.input;
+                    told.line
+                }
+                None => {
+                    self.line = LineAsked::default();
+                    screen.read_line().await
+                }
+            },
+            (_, None) => Line {
+                bytes: Vec::new(),
+                reading: Reading::opaque("there is no screen to read the line from"),
+            },
+        };
+        let command = self.side.command(Layer::Line, self.ordinal, line.bytes);
+        self.ordinal += 1;
+        self.line.reading = line.reading.clone();
+        self.readings.push_back(line.reading);
+        Ok(Event::Read(command))
+    }
+
+    /// The line as the shell tells it, where its line editor reads what is typed.
+    async fn ask_editor(&mut self, screen: &Screen) -> Result<Option<Told>, InputEnd> {
+        if screen.reader() != Reader::Editor {
+            return Ok(None);
+        }
+        screen.ask().await;
+        self.send_key(widget::ASK).await?;
+        Ok(screen.told().await)
+    }
+
+    /// Whether what would be submitted is still the held line, read as well as it was.
+    pub(super) async fn still_stands(&mut self, command: &Command) -> Result<bool, InputEnd> {
+        let Some(screen) = self.side.screen.clone() else {
+            return Ok(false);
+        };
+        let line = match (self.line.key.take(), self.ask_editor(&screen).await?) {
+            (Some(_), Some(told)) if !told.goes_on => {
+                self.line.key = Some(told.key);
+                told.line
+            }
+            // It told its line before and does not now, or the other way round.
+            (Some(_), Some(_) | None) | (None, Some(_)) => return Ok(false),
+            (None, None) => screen.line_now(),
+        };
+        let surer = self.line.reading.is_opaque() || !line.reading.is_opaque();
+        Ok(line.bytes == command.bytes && surer)
+    }
+
+    /// Presses the withheld key, or the one that the shell wants for this line.
+    pub(super) async fn press(&mut self, key: Vec<u8>) -> Result<(), InputEnd> {
+        let asked = std::mem::take(&mut self.line);
+        let pressed = asked.key.unwrap_or_else(|| key.clone());
+        if let Some(screen) = &self.side.screen {
+            screen.submitted(&key, asked.input);
+        }
+        self.send_key(&pressed).await
+    }
+
+    /// Clears the line that may not run.
+    pub(super) async fn clear_line(&mut self) -> Result<(), InputEnd> {
+        self.line = LineAsked::default();
+        let Some(screen) = &self.side.screen else {
+            return Ok(());
+        };
+        let key = match screen.reader() {
+            Reader::Editor => widget::CLEAR,
+            Reader::Unknown | Reader::Program => CLEAR_LINE,
+        };
+        screen.input(CLEAR_LINE);
+        self.send_key(key).await
+    }
+
+    async fn send_key(&self, key: &[u8]) -> Result<(), InputEnd> {
+        let passed = key.len() as u64;
+        self.side.passed.fetch_add(passed, Ordering::Relaxed);
+        Ok(self.program.send(Bytes::copy_from_slice(key)).await?)
+    }
+}
