@@ -99,6 +99,8 @@ pub struct LineTracker {
     prompts: Prompts,
     doubt: Doubt,
     earlier: Earlier,
+    /// The lowest row that the cursor was on since the line began: a line editor may count on the rows up to there.
+    lowest: u64,
 }
 
 impl LineTracker {
@@ -112,6 +114,7 @@ impl LineTracker {
             prompts: Prompts::default(),
             doubt: Doubt::None,
             earlier: Earlier::None,
+            lowest: 0,
         }
     }
 
@@ -124,6 +127,7 @@ impl LineTracker {
     /// The target sent this.
     pub fn output(&mut self, bytes: &[u8]) {
         self.screen.output(bytes);
+        self.lowest = self.lowest.max(self.screen.cursor().row);
         if let Doubt::Interrupted(row) = self.doubt
             && self.screen.line_start().row > row
         {
@@ -211,7 +215,7 @@ impl LineTracker {
                 Beginning::At { place, .. } => *place,
                 Beginning::Untouched | Beginning::Unknown => self.screen.line_start(),
             };
-            self.screen.redrawn(first)
+            self.screen.redrawn(first, self.lowest)
         } else {
             Vec::new()
         }
@@ -221,6 +225,7 @@ impl LineTracker {
         self.typing = Typing::default();
         self.beginning = Beginning::Untouched;
         self.doubt = doubt;
+        self.lowest = self.screen.cursor().row;
     }
 
     fn typed(&mut self, bytes: &[u8]) {
@@ -375,8 +380,13 @@ impl LineTracker {
         if shown == typed.trim_end() {
             return understood(typed.to_owned());
         }
-        if shown.is_empty() && self.screen.cursor() == place {
+        let cursor = self.screen.cursor();
+        if shown.is_empty() && cursor == place {
             return not_echoed("input that is not echoed");
+        }
+        // A shell that wraps its line by itself does not say that rows belong together.
+        if cursor.row > place.row && self.screen.between(place, cursor).as_deref() == Some(typed) {
+            return understood(typed.to_owned());
         }
         if self.screen.line_start().row > place.row {
             return self.at_cursor(MISMATCH);

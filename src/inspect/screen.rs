@@ -134,6 +134,31 @@ impl Screen {
         Some((text.trim_end().to_owned(), last))
     }
 
+    /// What stands between two places, all rows taken as one line that fills them; `None` when a part is not visible.
+    pub(super) fn between(&self, start: Place, end: Place) -> Option<String> {
+        let screen = self.emulator.screen();
+        let (_, columns) = screen.size();
+        let (first, last) = (self.visible(start.row)?, self.visible(end.row)?);
+        let mut text = String::new();
+        for row in first..=last {
+            let from = if row == first { start.column } else { 0 };
+            let until = if row == last {
+                end.column
+            } else {
+                columns.get()
+            };
+            for column in from..until {
+                let cell = screen.cell(row, column)?;
+                if cell.has_contents() {
+                    text.push_str(cell.contents());
+                } else if !cell.is_wide_continuation() {
+                    text.push(' ');
+                }
+            }
+        }
+        Some(text)
+    }
+
     /// What stands before a place on its row.
     pub(super) fn before(&self, place: Place) -> Option<String> {
         let row = self.visible(place.row)?;
@@ -144,8 +169,8 @@ impl Screen {
     }
 
     /// The line that the cursor is on, and the rows before it from `begin` on, drawn anew from the left edge, with the
-    /// cursor where it stands.
-    pub(super) fn redrawn(&self, begin: Place) -> Vec<u8> {
+    /// cursor where it stands and room below it down to the row `lowest`.
+    pub(super) fn redrawn(&self, begin: Place, lowest: u64) -> Vec<u8> {
         let screen = self.emulator.screen();
         let (row, column) = screen.cursor_position();
         let (_, columns) = screen.size();
@@ -162,6 +187,12 @@ impl Screen {
             }
         }
         drawn.extend_from_slice(screen.attributes_formatted().as_bytes());
+        let last = self.visible(lowest).unwrap_or(row);
+        let below = usize::from(last.saturating_sub(row));
+        if below > 0 {
+            drawn.extend_from_slice(&b"\r\n".repeat(below));
+            drawn.extend_from_slice(format!("\x1b[{below}A").as_bytes());
+        }
         drawn.push(b'\r');
         if column > 0 {
             drawn.extend_from_slice(format!("\x1b[{column}C").as_bytes());

@@ -19,7 +19,7 @@ use super::line::{Line, reading_of};
 use super::table::listed;
 use super::{piped, shell};
 pub use reports::Nonce;
-use reports::{Report, Reports};
+use reports::{Ends, Report, Reports};
 
 /// Asks the line editor for its line. The first key ends a search through the history, which is not the line yet.
 pub const ASK: &[u8] = b"\x1e\x1b[7878;1~";
@@ -83,7 +83,7 @@ pub struct Widget {
     state: State,
     /// Whether the line was asked for.
     asked: bool,
-    told: Option<(u64, String)>,
+    told: Option<(u64, Ends, String)>,
     /// A line that goes on, so that Enter on an empty further line ends it.
     unfinished: Option<String>,
     /// Whether a program that takes commands, or that nobody knows, may still wait in the background.
@@ -128,10 +128,10 @@ impl Widget {
                 self.state = State::Editing;
                 Some(Said::Enter)
             }
-            Report::Line { count, text } => {
+            Report::Line { count, ends, text } => {
                 // Nobody else asks: what was not asked for is no answer.
                 let wanted = std::mem::take(&mut self.asked) && self.state == State::Editing;
-                wanted.then(|| self.told = Some((count, text)))?;
+                wanted.then(|| self.told = Some((count, ends, text)))?;
                 Some(Said::Line)
             }
         }
@@ -154,8 +154,13 @@ impl Widget {
 
     /// The answer, once.
     pub fn told(&mut self) -> Option<Told> {
-        let (count, text) = self.told.take()?;
-        let goes_on = shell::is_unfinished(&text) && self.unfinished.as_ref() != Some(&text);
+        let (count, ends, text) = self.told.take()?;
+        let unfinished = match ends {
+            Ends::Unknown => shell::is_unfinished(&text),
+            Ends::Here => false,
+            Ends::Later => true,
+        };
+        let goes_on = unfinished && self.unfinished.as_ref() != Some(&text);
         self.unfinished = goes_on.then(|| text.clone());
         let reading = reading_of(&text);
         let input = Input::of(&text, &reading);

@@ -26,8 +26,10 @@ const SETTLE_PATIENCE: Duration = Duration::from_secs(1);
 const ANSWER: Duration = Duration::from_secs(3);
 /// How long after it said so a shell takes to draw its prompt and to read keys as its line editor does.
 const PROMPTING: Duration = Duration::from_millis(30);
-/// How long a target may take to start the shell of an account, up to its hello.
+/// How long a target may take to start the shell of an account, up to its hello; and how long once it showed something
+/// else, which a command that is forced on the account does instead.
 const HELLO: Duration = Duration::from_secs(20);
+const HELLO_BEHIND: Duration = Duration::from_secs(2);
 
 struct Watched {
     tracker: LineTracker,
@@ -35,6 +37,8 @@ struct Watched {
     widget: Option<Widget>,
     /// The shell of the account, once it said hello.
     hello: Option<String>,
+    /// Whether anything was shown at all.
+    shown: bool,
     /// When the last prompt was announced.
     prompted: Instant,
     /// Whether a key in the shell wants to submit the line.
@@ -58,6 +62,7 @@ impl Screen {
                 last_change: now,
                 widget,
                 hello: None,
+                shown: false,
                 prompted: now,
                 enter: false,
             }),
@@ -127,11 +132,28 @@ impl Screen {
             return None;
         }
         let hello = self.until(|watched| watched.hello.take());
-        let shell = tokio::time::timeout(HELLO, hello).await.ok()?;
+        let other = async {
+            tokio::select! {
+                () = tokio::time::sleep(HELLO) => {}
+                () = self.other_output() => tokio::time::sleep(HELLO_BEHIND).await,
+            }
+        };
+        let shell = tokio::select! {
+            biased;
+            shell = hello => shell,
+            () = other => return None,
+        };
         self.with(|watched| {
-            let widget = watched.widget.as_ref()?;
-            Some(Bytes::from(widget.installation(&shell)))
+            let text = watched.widget.as_ref()?.installation(&shell);
+            (!text.is_empty()).then(|| Bytes::from(text))
         })
+    }
+
+    /// Waits until the target showed anything.
+    async fn other_output(&self) {
+        while !self.with(|watched| watched.shown) {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
     }
 
     /// Waits until a key in the shell wants to submit the line.
@@ -232,6 +254,7 @@ impl Watched {
             return (bytes.clone(), false);
         };
         let (shown, said) = widget.output(bytes);
+        self.shown |= !shown.is_empty();
         let told = !said.is_empty();
         self.tracker.output(&shown);
         for said in said {

@@ -1,5 +1,7 @@
 //! Lines typed in an interactive shell of a production target.
 
+mod adversary;
+
 mod scenes;
 
 mod stage;

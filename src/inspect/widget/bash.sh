@@ -10,6 +10,8 @@ unset __countersign_file BASH_ARGV0
 logout() { exit "$@"; }
 [ -r ~/.bash_logout ] && [ -z "$(trap -p EXIT)" ] && trap '. ~/.bash_logout' EXIT
 
+((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404)) || return
+
 # Says something to the bastion, which takes it off the output.
 __countersign_say() { printf '\033]7878;%s;%s\007' '@NONCE@' "$1"; }
 
@@ -29,7 +31,7 @@ __countersign_tell() {
   for code in emacs vi-insert vi-command; do
     bind -m $code "\"\\e[7878;9;$__countersign_count~\": accept-line"
   done
-  __countersign_say "line;$__countersign_count;$text"
+  __countersign_say "line;$__countersign_count;;$text"
 }
 
 # Enter by any other way than the bastion's: it becomes a part of the line, and the bastion is told.

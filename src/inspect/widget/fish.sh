@@ -16,7 +16,13 @@ function __countersign_tell
   for mode in $__countersign_modes
     bind -M $mode \e"[7878;9;$__countersign_count~" execute
   end
-  __countersign_say "line;$__countersign_count;$spelled"
+  set -l ends
+  commandline --is-valid
+  switch $status
+    case 0 1; set ends here
+    case 2; set ends later
+  end
+  __countersign_say "line;$__countersign_count;$ends;$spelled"
 end
 
 function __countersign_close

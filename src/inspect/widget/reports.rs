@@ -55,7 +55,22 @@ pub(super) enum Report {
     /// A key wants to submit the line.
     Enter,
     /// The line, and the number of its key.
-    Line { count: u64, text: String },
+    Line {
+        count: u64,
+        ends: Ends,
+        text: String,
+    },
+}
+
+/// Whether a shell takes its line for whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ends {
+    /// It cannot tell.
+    Unknown,
+    /// It does.
+    Here,
+    /// More has to follow.
+    Later,
 }
 
 /// Takes reports off a stream.
@@ -166,16 +181,23 @@ impl Reports {
 }
 
 fn parse(text: &str) -> Option<Report> {
-    let mut parts = text.splitn(3, ';');
-    match (parts.next()?, parts.next(), parts.next()) {
-        ("prompt", None, None) => Some(Report::Prompt),
-        ("enter", None, None) => Some(Report::Enter),
-        ("line", Some(count), Some(text)) => Some(Report::Line {
-            count: count.parse().ok()?,
-            text: spelled(text)?,
-        }),
-        _ => None,
+    match text {
+        "prompt" => return Some(Report::Prompt),
+        "enter" => return Some(Report::Enter),
+        _ => {}
     }
+    let (count, rest) = text.strip_prefix("line;")?.split_once(';')?;
+    let (ends, text) = rest.split_once(';')?;
+    Some(Report::Line {
+        count: count.parse().ok()?,
+        ends: match ends {
+            "" => Ends::Unknown,
+            "here" => Ends::Here,
+            "later" => Ends::Later,
+            _ => return None,
+        },
+        text: spelled(text)?,
+    })
 }
 
 /// A text in which control characters and `%` are spelled `%XX`.

@@ -11,6 +11,8 @@ const BASH: &str = include_str!("bash.sh");
 const ZSH: &str = include_str!("zsh.sh");
 const FISH: &str = include_str!("fish.sh");
 const PLAIN: &str = "exec \"$SHELL\" -l\n";
+/// What stands for a shell where the target has no means to wait for a text.
+const NOT_WAITING: &str = "-";
 /// What stands for the nonce in the texts.
 const NONCE: &str = "@NONCE@";
 
@@ -19,9 +21,10 @@ pub fn command() -> Vec<u8> {
     format!("exec /bin/sh -c '{}'", LINE.trim_end()).into_bytes()
 }
 
-/// The rest, for the shell that said hello: its length in eight digits, then the text.
+/// The rest, for the shell that said hello: its length in eight digits, then the text. Nothing where it waits for none.
 pub(super) fn installation(shell: &str, nonce: &Nonce) -> Vec<u8> {
     let text = match shell {
+        NOT_WAITING => return Vec::new(),
         "bash" => BASH,
         "zsh" => ZSH,
         "fish" => FISH,

@@ -43,7 +43,7 @@ fn a_shell_is_believed_once_it_reports_with_the_nonce() {
 fn a_line_is_told_exactly_with_the_key_that_submits_it() {
     let mut widget = prompted();
     widget.ask();
-    let told = tell(&mut widget, "line;7;echo 100%25%0als").unwrap();
+    let told = tell(&mut widget, "line;7;;echo 100%25%0als").unwrap();
     assert_eq!(told.line.bytes, b"echo 100%\nls");
     assert_eq!(told.key, b"\x1b[7878;9;7~");
     assert!(!told.goes_on && !told.line.reading.is_opaque());
@@ -53,17 +53,17 @@ fn a_line_is_told_exactly_with_the_key_that_submits_it() {
 #[test]
 fn a_line_that_nobody_asked_for_is_no_answer() {
     let mut widget = prompted();
-    assert_eq!(tell(&mut widget, "line;1;ls"), None);
+    assert_eq!(tell(&mut widget, "line;1;;ls"), None);
     widget.ask();
-    assert!(tell(&mut widget, "line;2;ls").is_some());
-    assert_eq!(tell(&mut widget, "line;3;ls"), None, "it was answered");
+    assert!(tell(&mut widget, "line;2;;ls").is_some());
+    assert_eq!(tell(&mut widget, "line;3;;ls"), None, "it was answered");
     widget.ask();
     for garbled in [
         "line;x;ls",
-        "line;1;%",
-        "line;1;%zz",
+        "line;1;;%",
+        "line;1;;%zz",
         "line",
-        "line;1",
+        "line;1;",
         "what",
     ] {
         assert_eq!(tell(&mut widget, garbled), None, "{garbled}");
@@ -101,7 +101,7 @@ fn no_report_comes_out_in_whatever_pieces_it_came() {
 fn a_report_that_is_too_long_tells_nothing_and_does_not_come_out() {
     let mut widget = prompted();
     widget.ask();
-    let long = report(&widget, &format!("line;1;{}", "x".repeat(200_000)));
+    let long = report(&widget, &format!("line;1;;{}", "x".repeat(200_000)));
     let mut shown = Vec::new();
     for piece in long.chunks(4096) {
         shown.extend_from_slice(&widget.output(&Bytes::copy_from_slice(piece)).0);
@@ -115,7 +115,7 @@ fn a_line_that_is_not_whole_goes_on_until_an_empty_one() {
     let mut widget = prompted();
     let mut goes_on = |text: &str| {
         widget.ask();
-        tell(&mut widget, &format!("line;1;{text}"))
+        tell(&mut widget, &format!("line;1;;{text}"))
             .unwrap()
             .goes_on
     };
@@ -224,7 +224,7 @@ proptest! {
                 prop::collection::vec(any::<u8>(), 0..20),
                 Just(b"\x1b]7878;".to_vec()),
                 Just(b"\x1b]7878;NONCE".to_vec()),
-                Just(b";line;1;ls".to_vec()),
+                Just(b";line;1;;ls".to_vec()),
                 Just(b";prompt".to_vec()),
                 Just(b"\x07".to_vec()),
             ],

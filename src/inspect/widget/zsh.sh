@@ -25,7 +25,7 @@ __countersign_tell() {
     bindkey -M $map "\e[7878;9;${__countersign_count}~" __countersign_go
   done
   __countersign_told=$PREBUFFER$BUFFER
-  __countersign_say "line;$__countersign_count;$text"
+  __countersign_say "line;$__countersign_count;;$text"
 }
 
 __countersign_go() {

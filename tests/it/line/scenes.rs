@@ -65,6 +65,8 @@ const EVERYWHERE: &[Scene] = &[
             let line = format!("touch {words}end");
             stage.terminal.type_text(&line);
             stage.is_refused(&line);
+            // A shell without a line editor clears one row.
+            stage.terminal.press(&["C-c"]);
             stage.runs("echo unwrapped", "unwrapped");
         },
     },
@@ -124,6 +126,331 @@ const EDITORS: &[Scene] = &[
     },
 ];
 
+/// What bash and zsh do alike beyond fish.
+const SEARCH: &[Scene] = &[Scene {
+    name: "a line that a search through the history found",
+    play: |stage| {
+        stage.runs("echo needle", "needle");
+        stage.runs("echo hay", "hay");
+        stage.terminal.press(&["C-r"]);
+        stage.terminal.type_text("need");
+        stage.terminal.wait_until("what was found", |screen| {
+            screen.trim_end().ends_with("need_") || screen.contains("need': echo needle")
+        });
+        stage.submits("echo needle", "needle");
+    },
+}];
+
+/// What is exact where the shell reports its lines.
+const EXACT: &[Scene] = &[
+    Scene {
+        name: "lines of a bracketed paste are one question, and run together",
+        play: |stage| {
+            stage
+                .terminal
+                .paste("echo pasted\necho behind", Paste::Bracketed);
+            stage.terminal.wait_for("echo behind");
+            stage.submits("echo pasted^Jecho behind", "behind");
+            assert_eq!(stage.lines("pasted"), 1);
+        },
+    },
+    Scene {
+        name: "what is typed ahead of the prompt is asked about when the shell has it",
+        play: |stage| {
+            stage.terminal.enter("sleep 1");
+            stage.expect("sleep 1");
+            stage.terminal.enter("touch ahead");
+            let id = stage.held("touch ahead", stage.holds());
+            stage.answer("refuse", &id);
+            stage.runs("echo caught up", "caught up");
+        },
+    },
+    Scene {
+        name: "what a program reads is no question",
+        play: |stage| {
+            let file = stage.file("read");
+            let line = format!("sh -c 'echo ready; cat > {file}'");
+            stage.runs(&line, "ready");
+            stage.terminal.enter("sudo id");
+            stage.terminal.enter("rm -rf /");
+            stage.terminal.press(&["C-d"]);
+            stage.wait_for_file("read", "sudo id\nrm -rf /\n");
+        },
+    },
+    Scene {
+        name: "keys flow in an editor",
+        play: |stage| {
+            let line = format!("vim -u NONE -n {}", stage.file("edited"));
+            stage.terminal.enter(&line);
+            stage.expect(&line);
+            stage.terminal.wait_for("[New File]");
+            stage.terminal.type_text("itwo lines");
+            stage.terminal.press(&["Enter"]);
+            stage.terminal.type_text("sudo id");
+            stage.terminal.press(&["Escape"]);
+            stage.terminal.enter(":wq");
+            stage.wait_for_file("edited", "two lines\nsudo id\n");
+        },
+    },
+    Scene {
+        name: "keys flow in a pager",
+        play: |stage| {
+            stage.terminal.enter("less /etc/services");
+            stage.expect("less /etc/services");
+            stage.terminal.wait_for("/etc/services");
+            stage.terminal.enter("/^domain");
+            stage.terminal.wait_until("the match", |screen| {
+                screen.lines().any(|line| line.starts_with("domain"))
+            });
+            stage.terminal.type_text("q");
+            stage.runs("echo read", "read");
+        },
+    },
+    Scene {
+        name: "keys flow in a monitor and in a simple editor",
+        play: |stage| {
+            stage.terminal.enter("top");
+            stage.expect("top");
+            stage.terminal.wait_for("load average");
+            stage.terminal.type_text("q");
+            let line = format!("nano -I {}", stage.file("noted"));
+            stage.terminal.type_text(&line);
+            stage.terminal.wait_for(&line);
+            stage.terminal.press(&["Enter"]);
+            stage.expect(&line);
+            stage.terminal.wait_for("GNU nano");
+            stage.terminal.type_text("noted");
+            stage.terminal.press(&["C-o"]);
+            stage.terminal.wait_for("File Name to Write");
+            stage.terminal.press(&["Enter"]);
+            stage.wait_for_file("noted", "noted\n");
+            stage.terminal.press(&["C-x"]);
+            stage.runs("echo left", "left");
+        },
+    },
+    Scene {
+        name: "a line that is resized while it is typed",
+        play: |stage| {
+            stage.terminal.type_text("echo before it was narrow");
+            stage.terminal.resize(30, 20);
+            stage.terminal.type_text("er");
+            stage.terminal.resize(100, 40);
+            stage.submits("echo before it was narrower", "before it was narrower");
+        },
+    },
+    Scene {
+        name: "a line of the history that is called back by a mark",
+        play: |stage| {
+            stage.terminal.type_text("echo !!");
+            stage.is_refused("echo !!");
+        },
+    },
+    Scene {
+        name: "a faked report is nothing",
+        play: |stage| {
+            let line =
+                r"printf '\033]7878;0123456789abcdef;prompt\007\033]7878;hello;bash\007faked\n'";
+            stage.runs(line, "faked");
+            stage.terminal.type_text("touch faked");
+            stage.is_refused("touch faked");
+        },
+    },
+    Scene {
+        name: "a faked screen switches nothing off",
+        play: |stage| {
+            stage.runs(
+                r"printf '\033[?1049h\033[H**\030B00000000000000\nzmodem\n'",
+                "zmodem",
+            );
+            stage.terminal.type_text("touch behind");
+            stage.is_refused("touch behind");
+            stage.runs(r"printf '\033[?1049l\nback\n'", "back");
+        },
+    },
+    Scene {
+        name: "games with the cursor change no line",
+        play: |stage| {
+            stage
+                .terminal
+                .enter(r"printf '\033[5A\033[3Gecho harmless\033[5B\n'");
+            stage.expect(r"printf '\033[5A\033[3Gecho harmless\033[5B\n'");
+            stage.terminal.type_text("touch games");
+            stage.is_refused("touch games");
+        },
+    },
+    Scene {
+        name: "ctrl-c takes a hold back, and the next line runs",
+        play: |stage| {
+            stage.terminal.type_text("touch withdrawn");
+            stage.asks("touch withdrawn");
+            stage.terminal.press(&["C-c"]);
+            stage.terminal.wait_for("was withdrawn");
+            stage.runs("echo again", "again");
+        },
+    },
+];
+
+/// Bash and zsh, by their own syntax.
+const POSIX: &[Scene] = &[
+    Scene {
+        name: "a construct of several lines is one question",
+        play: |stage| {
+            stage.terminal.enter("for i in 1; do");
+            stage.terminal.enter("echo looped");
+            stage.terminal.type_text("done");
+            stage.submits("for i in 1; do^Jecho looped^Jdone", "looped");
+        },
+    },
+    Scene {
+        name: "lines of a nested shell are read off the screen",
+        play: |stage| {
+            stage.terminal.enter("bash --norc");
+            stage.expect("bash --norc");
+            stage.terminal.wait_for("bash-5.2$ ");
+            stage.runs("echo nested", "nested");
+            stage.terminal.type_text("touch nested");
+            stage.is_refused("touch nested");
+            stage.terminal.enter("exit");
+            stage.expect("exit");
+            stage.runs("echo out again", "out again");
+        },
+    },
+];
+
+const BASH: &[Scene] = &[
+    Scene {
+        name: "a prompt of two rows",
+        play: |stage| {
+            stage.terminal.type_text(r"PS1='upper\ntarget$ '");
+            let id = stage.asks(r"PS1='upper\ntarget$ '");
+            stage.answer("approve", &id);
+            stage.runs("echo lower", "lower");
+        },
+    },
+    Scene {
+        name: "editing as vi does",
+        play: |stage| {
+            stage.terminal.enter("set -o vi");
+            stage.expect("set -o vi");
+            stage.terminal.type_text("echo wrld");
+            stage.terminal.press(&["Escape"]);
+            stage.terminal.type_text("0wlio");
+            stage.terminal.press(&["Escape"]);
+            stage.submits("echo world", "world");
+            stage.terminal.press(&["Escape"]);
+            stage.terminal.type_text("kA again");
+            stage.submits("echo world again", "world again");
+            stage.terminal.type_text("touch vi");
+            stage.terminal.press(&["Escape"]);
+            stage.is_refused("touch vi");
+            stage.terminal.type_text("i");
+            stage.runs("set -o emacs; echo emacs", "emacs");
+        },
+    },
+    Scene {
+        name: "keys that run a line without Enter do not",
+        play: |stage| {
+            stage.terminal.type_text("#touch insert-comment");
+            stage.terminal.press(&["Escape", "1", "Escape", "#"]);
+            stage.terminal.press(&["C-x", "C-e"]);
+            stage.terminal.press(&["C-a", "C-k"]);
+            stage.terminal.type_text("$(touch expanded)");
+            stage.terminal.press(&["Escape", "C-e"]);
+            stage.is_refused("$(touch expanded)");
+            assert!(!stage.world.sshd.home().join("expanded").exists());
+        },
+    },
+    Scene {
+        name: "a key that the user bound to a line is asked about",
+        play: |stage| {
+            let bind = r#"bind '"\C-t": "touch bound\C-m"'"#;
+            stage.terminal.type_text(bind);
+            let id = stage.asks(bind);
+            stage.answer("approve", &id);
+            stage.runs("echo bound", "bound");
+            let id = stage.waits_for("touch bound", &["C-t"]);
+            stage.answer("refuse", &id);
+            // The same by name: the shell takes the key off again.
+            let bind = r#"bind '"\C-t": accept-line'"#;
+            stage.terminal.type_text(bind);
+            let id = stage.asks(bind);
+            stage.answer("approve", &id);
+            stage.terminal.type_text("touch accepted");
+            stage.terminal.press(&["C-t"]);
+            stage.is_refused("touch accepted");
+        },
+    },
+    Scene {
+        name: "a keyboard macro presses no Enter",
+        play: |stage| {
+            stage.terminal.press(&["C-x", "("]);
+            stage.runs("echo macro", "macro");
+            stage.terminal.press(&["C-x", ")"]);
+            stage.terminal.press(&["C-a", "C-k"]);
+            let before = stage.lines("macro");
+            stage.terminal.press(&["C-x", "e"]);
+            stage.terminal.wait_for("echo macro");
+            stage.terminal.press(&["C-a", "C-k"]);
+            stage.runs("echo after", "after");
+            assert_eq!(stage.lines("macro"), before);
+        },
+    },
+    Scene {
+        name: "output that comes while a line is typed",
+        play: |stage| {
+            stage.terminal.enter("sleep 0.3 && echo noise &");
+            stage.expect("sleep 0.3 && echo noise &");
+            stage.terminal.type_text("echo undist");
+            stage.wait_for_lines("noise", 0);
+            stage
+                .terminal
+                .wait_until("noise", |screen| screen.matches("noise").count() > 1);
+            stage.terminal.type_text("urbed");
+            stage.submits("echo undisturbed", "undisturbed");
+        },
+    },
+    Scene {
+        name: "input that is not echoed is a program's",
+        play: |stage| {
+            stage.terminal.enter("read -s secret");
+            stage.expect("read -s secret");
+            stage.terminal.enter("hunter2");
+            stage.runs("echo kept", "kept");
+            stage.terminal.type_text("sudo -k true");
+            let id = stage.asks("sudo -k true");
+            stage.answer("approve", &id);
+            stage.terminal.wait_for("password for");
+            stage.terminal.enter("hunter2");
+            stage.terminal.wait_for("try again");
+            stage.terminal.press(&["C-c"]);
+            stage.runs("echo no password", "no password");
+            stage.never_told("hunter2");
+        },
+    },
+];
+
+const ZSH: &[Scene] = &[
+    Scene {
+        name: "a prompt on the right",
+        play: |stage| {
+            stage.terminal.type_text("RPROMPT=right");
+            let id = stage.asks("RPROMPT=right");
+            stage.answer("approve", &id);
+            stage.runs("echo left of it", "left of it");
+        },
+    },
+    Scene {
+        name: "a completion runs no substitution",
+        play: |stage| {
+            let line = format!("echo $(touch {})", stage.file("completed"));
+            stage.terminal.type_text(&line);
+            stage.terminal.press(&["Tab"]);
+            stage.is_refused(&line);
+            assert!(!stage.world.sshd.home().join("completed").exists());
+        },
+    },
+];
+
 fn play(shell: &'static str, by: By, tables: &[&[Scene]]) {
     let stage = Stage::open(shell, by);
     stage.play(tables.iter().copied().flatten());
@@ -131,25 +458,20 @@ fn play(shell: &'static str, by: By, tables: &[&[Scene]]) {
 
 #[test]
 fn bash_with_the_widget() {
-    play("/bin/bash", By::Widget, &[EVERYWHERE, ALPHABETS, EDITORS]);
+    let tables = [EVERYWHERE, ALPHABETS, EDITORS, SEARCH, EXACT, POSIX, BASH];
+    play("/bin/bash", By::Widget, &tables);
 }
 
 #[test]
 fn zsh_with_the_widget() {
-    play(
-        "/usr/bin/zsh",
-        By::Widget,
-        &[EVERYWHERE, ALPHABETS, EDITORS],
-    );
+    let tables = [EVERYWHERE, ALPHABETS, EDITORS, SEARCH, EXACT, POSIX, ZSH];
+    play("/usr/bin/zsh", By::Widget, &tables);
 }
 
 #[test]
 fn fish_with_the_widget() {
-    play(
-        "/usr/bin/fish",
-        By::Widget,
-        &[EVERYWHERE, ALPHABETS, EDITORS],
-    );
+    let tables = [EVERYWHERE, ALPHABETS, EDITORS, EXACT];
+    play("/usr/bin/fish", By::Widget, &tables);
 }
 
 #[test]

@@ -39,7 +39,7 @@ pub(crate) enum By {
 pub(crate) struct Stage {
     pub(crate) world: World,
     pub(crate) terminal: Terminal,
-    _alice: Person,
+    alice: Person,
     carol: Person,
     /// Every line that is to be asked about, with its verdict, in order.
     expected: RefCell<Vec<(String, &'static str)>>,
@@ -64,7 +64,7 @@ impl Stage {
         Self {
             world,
             terminal,
-            _alice: alice,
+            alice,
             carol,
             expected: RefCell::default(),
             scene: RefCell::new(""),
@@ -105,6 +105,11 @@ impl Stage {
             .collect()
     }
 
+    /// Whoever types.
+    pub(crate) fn alice(&self) -> &Person {
+        &self.alice
+    }
+
     /// Types a line, presses Enter, and expects it to run at once and to print `shows` on a line of its own.
     pub(crate) fn runs(&self, line: &str, shows: &str) {
         self.terminal.type_text(line);
@@ -135,6 +140,42 @@ impl Stage {
         self.terminal.wait_until(&what, |screen| {
             screen.lines().filter(|line| line.trim() == text).count() >= count
         });
+    }
+
+    /// The path of a file in the home folder of the target's account.
+    pub(crate) fn file(&self, name: &str) -> String {
+        self.world.sshd.home().join(name).display().to_string()
+    }
+
+    /// Waits until a file there is `text`, to the byte.
+    pub(crate) fn wait_for_file(&self, name: &str, text: &str) {
+        let read = || std::fs::read_to_string(self.file(name)).ok();
+        let same = eventually(PATIENCE, || read().filter(|found| found == text));
+        let scene = self.scene.borrow();
+        assert!(
+            same.is_some(),
+            "{name} is {:?} in `{scene}`\n{}",
+            read(),
+            self.terminal.screen()
+        );
+    }
+
+    /// How many holds the screen tells of.
+    pub(crate) fn holds(&self) -> usize {
+        self.terminal.screen().matches(HELD).count()
+    }
+
+    /// Makes sure that a text is in no recording, no record and no log.
+    pub(crate) fn never_told(&self, secret: &str) {
+        let bastion = &self.world.bastion;
+        for recording in bastion.recordings() {
+            let text = std::fs::read_to_string(recording).unwrap();
+            assert!(!text.contains(secret), "in a recording");
+        }
+        let audit = serde_json::to_string(&bastion.audit_export()).unwrap();
+        assert!(!audit.contains(secret), "in the audit");
+        assert!(!bastion.log().contains(secret), "in the log");
+        assert!(!self.terminal.screen().contains(secret), "on the screen");
     }
 
     /// Presses Enter, and expects a hold for `line`.
