@@ -171,12 +171,7 @@ fn control_sequence<'a>(bytes: &'a [u8], parameters: &'a [u8]) -> (Stroke<'a>, &
         .iter()
         .all(|byte| byte.is_ascii_digit() || *byte == b';');
     match rest.first() {
-        // What no key sends: answers of a terminal about itself.
-        Some(_) if matches!(numbers, [b'?' | b'>' | b'=', ..]) => cut(bytes, length, Stroke::Edit),
-        // Where its cursor is. As a key it would be F3 with modifiers, in the first row.
-        Some(b'R') if plain && numbers.contains(&b';') && !numbers.starts_with(b"1;") => {
-            cut(bytes, length, Stroke::Edit)
-        }
+        Some(last) if is_report(numbers, *last) => cut(bytes, length, Stroke::Edit),
         Some(b'A'..=b'D' | b'F' | b'H' | b'Z') if plain => cut(bytes, length, Stroke::Edit),
         Some(b'~') if plain && matches!(numbers, [b'1'..=b'8'] | [b'1'..=b'8', b';', ..]) => {
             cut(bytes, length, Stroke::Edit)
@@ -185,7 +180,38 @@ fn control_sequence<'a>(bytes: &'a [u8], parameters: &'a [u8]) -> (Stroke<'a>, &
     }
 }
 
-/// A control string by which a terminal answers (ECMA-48 8.3.89 and 8.3.27): only text up to its end, which is BEL or ST.
+/// The length of what `bytes` begin with, where that is an answer of a terminal about itself, which no key sends.
+pub fn answer_length(bytes: &[u8]) -> Option<usize> {
+    match bytes {
+        [ESCAPE, b'[', parameters @ ..] => {
+            let end = parameters
+                .iter()
+                .position(|byte| !matches!(byte, 0x20..=0x3f))?;
+            let (numbers, rest) = parameters.split_at(end);
+            is_report(numbers, *rest.first()?).then_some(2 + end + 1)
+        }
+        [ESCAPE, b']' | b'P', ..] => match answer(bytes) {
+            (Stroke::Edit(answer), _) => Some(answer.len()),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Whether a control sequence is what a terminal answers: with a private mark before its numbers, or where its cursor
+/// is. As a key the latter would be F3 with modifiers, in the first row.
+fn is_report(numbers: &[u8], last: u8) -> bool {
+    match numbers {
+        [b'?' | b'>' | b'=', ..] => true,
+        [b'1', b';', ..] => false,
+        _ => {
+            let plain = numbers.iter().all(|b| b.is_ascii_digit() || *b == b';');
+            last == b'R' && plain && numbers.contains(&b';')
+        }
+    }
+}
+
+/// A control string by which a terminal answers (ECMA-48 5.6): only text up to its end, which is BEL or ST.
 fn answer(bytes: &[u8]) -> (Stroke<'_>, &[u8]) {
     let text = bytes
         .iter()

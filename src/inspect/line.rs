@@ -24,6 +24,8 @@ use typing::Typing;
 const NOT_ECHOED: &str = "(input that is not echoed)";
 /// The keys that submit a line as it stands, and do nothing else.
 const ENTER: [&[u8]; 2] = [b"\r", b"\n"];
+/// Tab, which may run a substitution in the line, and completes it.
+const COMPLETE: &[u8] = b"\t";
 /// Ctrl-D: ends the input on an empty line, and deletes a character or submits a part on any other.
 const END_OF_FILE: &[u8] = b"\x04";
 /// Columns at the right edge that a line may not touch with its end: it may go on beyond them, unseen.
@@ -138,7 +140,7 @@ impl LineTracker {
 
     /// The target got this, and no key that submits.
     pub fn input(&mut self, bytes: &[u8]) {
-        let bytes = &typing::without_cursor_reports(bytes);
+        let bytes = &typing::without_answers(bytes);
         let Some(last) = bytes.iter().rposition(|b| *b == INTERRUPT) else {
             return self.typed(bytes);
         };
@@ -168,6 +170,8 @@ impl LineTracker {
         if ENTER.contains(&key) {
             self.earlier = self.earlier_after(seen);
             self.begin_anew(Doubt::None);
+        } else if key == COMPLETE {
+            self.typed(key);
         } else if key == END_OF_FILE {
             match seen.text {
                 Some(text) if text.trim().is_empty() => self.begin_anew(self.doubt),

@@ -16,7 +16,12 @@ pub(super) struct Keys {
     paste: Option<Paste>,
     /// The begin of a key that was passed because nothing followed it for a while.
     passed: Vec<u8>,
+    /// Whether the line may hold a substitution, which some shells run to complete it.
+    substitutes: bool,
 }
+
+const TAB: u8 = b'\t';
+const ENTER: [&[u8]; 2] = [b"\r", b"\n"];
 
 impl Keys {
     pub(super) fn reader(&self) -> Reader {
@@ -39,12 +44,52 @@ impl Keys {
 
     fn next<'a>(&self, bytes: &'a [u8]) -> Option<(Stroke<'a>, &'a [u8])> {
         match self.reader {
-            Reader::Unknown => keystroke::next(bytes),
+            Reader::Unknown => self.next_of_unknown(bytes),
             Reader::Editor => keystroke::next_in_editor(bytes, self.paste),
             Reader::Program if bytes.is_empty() => None,
             Reader::Program => Some((Stroke::Edit(bytes), &[])),
         }
     }
+}
+
+impl Keys {
+    /// Behind a substitution, Tab is a stop like Enter.
+    fn next_of_unknown<'a>(&self, bytes: &'a [u8]) -> Option<(Stroke<'a>, &'a [u8])> {
+        let (stroke, rest) = keystroke::next(bytes)?;
+        let Stroke::Edit(edit) = stroke else {
+            return Some((stroke, rest));
+        };
+        let mut runs = self.substitutes;
+        let stop = edit.iter().position(|byte| {
+            runs |= substitutes(*byte);
+            runs && *byte == TAB
+        });
+        Some(match stop {
+            None => (stroke, rest),
+            Some(0) => {
+                let (key, rest) = bytes.split_at(1);
+                (Stroke::Submit(key), rest)
+            }
+            Some(length) => {
+                let (edit, rest) = bytes.split_at(length);
+                (Stroke::Edit(edit), rest)
+            }
+        })
+    }
+
+    fn note(&mut self, stroke: &Stroke<'_>) {
+        match stroke {
+            Stroke::Edit(edit) => self.substitutes |= edit.iter().any(|byte| substitutes(*byte)),
+            Stroke::Interrupt => self.substitutes = false,
+            Stroke::Submit(key) if ENTER.contains(key) => self.substitutes = false,
+            Stroke::Submit(_) | Stroke::PasteMark(..) | Stroke::Unfinished(_) => {}
+        }
+    }
+}
+
+/// Whether a byte may begin a substitution.
+fn substitutes(byte: u8) -> bool {
+    matches!(byte, b'`' | b'(')
 }
 
 /// What becomes of a stroke.
@@ -74,6 +119,7 @@ impl Gate {
             let (stroke_bytes, _) = left.split_at(left.len() - rest.len());
             let unsent = stroke_bytes.get(sent..).unwrap_or_default();
             let fate = keys.fate(&stroke, sent > 0);
+            keys.note(&stroke);
             let before = sent.min(stroke_bytes.len());
             match fate {
                 Fate::Pass => passed.extend_from_slice(unsent),

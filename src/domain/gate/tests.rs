@@ -418,6 +418,20 @@ fn a_held_line_that_changed_is_read_and_asked_about_anew() {
     assert!(gate.is_closed());
 }
 
+#[test]
+fn completing_a_line_with_a_substitution_is_a_question() {
+    let (gate, effects) = typed(open(Watch::Keys), b"ls\t $(id\t");
+    assert_eq!(effects, [forwarded(b"ls\t $(id"), Effect::ReadLine]);
+    let (gate, _) = gate.step(Event::Read(command(b"id")));
+    let (gate, _) = gate.step(Event::Cleared(clearance(b"id")));
+    let (gate, effects) = typed(gate, b")\t");
+    assert_eq!(effects, [forwarded(b")"), Effect::ReadLine]);
+    let (gate, _) = gate.step(Event::Read(command(b"id")));
+    let (gate, _) = gate.step(Event::Cleared(clearance(b"id")));
+    let (_, effects) = typed(gate, b"\x03ls\t");
+    assert_eq!(effects, [forwarded(b"\x03ls\t")]);
+}
+
 proptest! {
     #[test]
     fn pieces_and_lulls_lose_and_double_no_key(

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::domain::command::PARSED_BYTES;
+use crate::domain::keystroke;
 
 const BACKSPACE: u8 = 0x08;
 const DELETE: u8 = 0x7f;
@@ -110,25 +111,19 @@ pub(super) fn interactive_syntax(text: &str) -> Option<&'static str> {
     None
 }
 
-/// Takes off a terminal's answers where its cursor is, which some shells ask for before each line.
-pub(super) fn without_cursor_reports(bytes: &[u8]) -> Cow<'_, [u8]> {
-    const BEGIN: &[u8] = b"\x1b[";
-    if !bytes.windows(2).any(|two| two == BEGIN) {
+/// Takes off a terminal's answers, which programs ask for and nobody typed.
+pub(super) fn without_answers(bytes: &[u8]) -> Cow<'_, [u8]> {
+    if !bytes.contains(&keystroke::ESCAPE) {
         return Cow::Borrowed(bytes);
     }
     let (mut kept, mut left) = (Vec::with_capacity(bytes.len()), bytes);
-    while let Some((byte, rest)) = left.split_first() {
-        let numbers = left.strip_prefix(BEGIN).unwrap_or_default();
-        let length = numbers
-            .iter()
-            .position(|b| !(b.is_ascii_digit() || *b == b';'));
-        match length.map(|length| numbers.split_at(length)) {
-            Some((_, [b'R', after @ ..])) => left = after,
-            Some(_) | None => {
-                kept.push(*byte);
-                left = rest;
-            }
+    while !left.is_empty() {
+        let answer = keystroke::answer_length(left);
+        let (taken, rest) = left.split_at(answer.unwrap_or(1).min(left.len()));
+        if answer.is_none() {
+            kept.extend_from_slice(taken);
         }
+        left = rest;
     }
     Cow::Owned(kept)
 }
@@ -187,8 +182,8 @@ mod tests {
 
     #[test]
     fn what_a_terminal_says_of_its_cursor_is_not_typed() {
-        let typed = b"a\x1b[24;9Rb\x1b[A\x1b[1";
-        assert_eq!(without_cursor_reports(typed).as_ref(), b"ab\x1b[A\x1b[1");
+        let typed = b"a\x1b[24;9R\x1b[?62;c\x1b]11;rgb:0/0/0\x07b\x1b[A\x1b[1";
+        assert_eq!(without_answers(typed).as_ref(), b"ab\x1b[A\x1b[1");
     }
 
     #[test]

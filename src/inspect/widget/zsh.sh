@@ -47,9 +47,9 @@ __countersign_newline() { BUFFER+=$'\n'; CURSOR=$#BUFFER }
 
 __countersign_clear() { BUFFER= CURSOR=0 }
 
-# Completion that runs a substitution in the line is left out: nobody was asked about it.
-__countersign_expand() {
-  if [[ $BUFFER == *['`(']* ]]; then zle .complete-word; else zle .expand-or-complete; fi
+# Completion would run a substitution in the line, and nobody was asked about it.
+__countersign_complete() {
+  if [[ $BUFFER == *['`(']* ]]; then zle .beep; else zle __countersign_was_$WIDGET; fi
 }
 
 __countersign_close() {
@@ -64,14 +64,16 @@ __countersign_prompt() {
   emulate -L zsh; setopt noxtrace noverbose
   local name map
   zmodload zsh/zleparameter
-  for name in nothing tell go enter newline clear expand; do zle -N __countersign_$name; done
+  for name in nothing tell go enter newline clear complete; do zle -N __countersign_$name; done
   for name in accept-line accept-and-hold accept-and-infer-next-history accept-line-and-down-history vi-pound-insert pound-insert; do
     zle -N $name __countersign_enter
   done
-  for name in expand-word expand-or-complete-prefix menu-expand-or-complete list-expand; do
-    zle -N $name __countersign_expand
+  for name in {,menu-}expand-or-complete expand-or-complete-prefix {reverse-,accept-and-,}menu-complete complete-word \
+    expand-word expand-cmd-path list-choices list-expand; do
+    [[ $widgets[$name] == user:__countersign_complete ]] && continue
+    zle -A $name __countersign_was_$name
+    zle -N $name __countersign_complete
   done
-  [[ $widgets[expand-or-complete] == builtin ]] && zle -N expand-or-complete __countersign_expand
   for map in ${(k)keymaps:#.safe}; do
     bindkey -M $map "^^" __countersign_nothing "\e[7878;1~" __countersign_tell "\e[7878;2~" __countersign_newline "\e[7878;3~" __countersign_clear
   done

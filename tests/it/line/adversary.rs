@@ -21,7 +21,7 @@ fn a_held_line_that_another_client_of_a_multiplexer_changes_is_asked_about_anew(
     other.type_text(" two");
     other.wait_for(&format!("touch {file} two"));
     let before = stage.holds();
-    stage.answer("approve", &id);
+    stage.send_answer("approve", &id);
     let again = stage.held(&format!("target$ touch {file} two"), before);
     assert!(!stage.world.sshd.home().join("one").exists());
     stage.answer("refuse", &again);
@@ -35,37 +35,58 @@ fn a_held_line_that_another_client_of_a_multiplexer_changes_is_asked_about_anew(
 
 #[test]
 fn what_is_not_echoed_is_held_and_never_told() {
-    let stage = Stage::open("/bin/dash", By::Screen);
-    for silence in ["read -s secret", "stty -echo"] {
-        stage.terminal.type_text(silence);
-        stage.terminal.press(&["Enter"]);
-        stage.expect(silence);
-        stage.terminal.type_text("hunter3");
-        let id = stage.asks("(input that is not echoed)");
-        stage.answer("refuse", &id);
-        stage.terminal.press(&["C-c"]);
-    }
+    let stage = Stage::open("/bin/bash", By::Screen);
+    stage.terminal.type_text("read -s secret");
+    let id = stage.asks("read -s secret");
+    stage.answer("approve", &id);
+    stage.terminal.type_text("hunter3");
+    let id = stage.asks("(input that is not echoed)");
+    stage.answer("refuse", &id);
+    stage.terminal.press(&["C-c"]);
+    stage.runs("echo behind", "behind");
     stage.never_told("hunter3");
+    stage.check();
+}
+
+#[test]
+fn a_shell_that_does_not_echo_is_not_understood() {
+    let stage = Stage::open("/bin/dash", By::Screen);
+    stage.terminal.type_text("stty -echo; echo silent");
+    stage.submits("stty -echo; echo silent", "silent");
+    stage.terminal.wait_until("the prompt", |screen| {
+        screen.trim_end().ends_with("silent\ntarget$")
+    });
+    stage.terminal.type_text("touch hunter4");
+    let id = stage.asks("(input that is not echoed)");
+    stage.answer("refuse", &id);
+    stage.never_told("hunter4");
     stage.check();
 }
 
 #[test]
 fn a_faked_prompt_or_screen_does_not_make_a_line_another_one() {
     let stage = Stage::open("/bin/bash", By::Screen);
-    for fake in [
-        r"printf '\033[?1049h\033[Htarget$ \n'",
-        r"printf '\033[?1049ltarget$ echo \n'",
-        r"printf '**\030B00000000000000\r\n'",
-    ] {
-        stage.terminal.type_text(fake);
-        stage.terminal.press(&["Enter"]);
-        stage.expect(fake);
-        stage.terminal.wait_until("the prompt", |screen| {
-            screen.trim_end().ends_with("target$")
-        });
-        stage.terminal.type_text("touch faked");
-        stage.is_refused("touch faked");
+    for (number, fake) in [
+        "\x1b[?1049h\x1b[Htarget$ \n",
+        "\x1b[?1049ltarget$ echo \n",
+        "**\x18B00000000000000\r\n",
+        "\x1b[3A\x1b[Kpassword: \x1b[8m",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let file = stage.file(&format!("fake{number}"));
+        std::fs::write(&file, format!("{fake}shown {number}\n")).unwrap();
+        stage.terminal.enter(&format!("cat {file}"));
+        stage.expect(&format!("cat {file}"));
+        stage.terminal.wait_for(&format!("shown {number}\ntarget$"));
+        let before = stage.holds();
+        stage.terminal.enter("touch faked");
+        // However it is read: it is held, and whoever answers sees it.
+        let id = stage.held("touch faked", before);
+        stage.answer("refuse", &id);
         stage.terminal.press(&["C-c"]);
     }
+    assert!(!stage.world.sshd.home().join("faked").exists());
     stage.check();
 }

@@ -203,6 +203,7 @@ const EXACT: &[Scene] = &[
                 screen.lines().any(|line| line.starts_with("domain"))
             });
             stage.terminal.type_text("q");
+            stage.prompt();
             stage.runs("echo read", "read");
         },
     },
@@ -213,6 +214,7 @@ const EXACT: &[Scene] = &[
             stage.expect("top");
             stage.terminal.wait_for("load average");
             stage.terminal.type_text("q");
+            stage.prompt();
             let line = format!("nano -I {}", stage.file("noted"));
             stage.terminal.type_text(&line);
             stage.terminal.wait_for(&line);
@@ -225,6 +227,7 @@ const EXACT: &[Scene] = &[
             stage.terminal.press(&["Enter"]);
             stage.wait_for_file("noted", "noted\n");
             stage.terminal.press(&["C-x"]);
+            stage.prompt();
             stage.runs("echo left", "left");
         },
     },
@@ -451,6 +454,23 @@ const ZSH: &[Scene] = &[
     },
 ];
 
+const FISH: &[Scene] = &[Scene {
+    name: "a construct of several lines and a completion, as fish writes them",
+    play: |stage| {
+        stage.terminal.enter("for i in 1");
+        stage.terminal.enter("echo looped");
+        stage.terminal.type_text("end");
+        let id = stage.asks("for i in 1^Jecho looped^Jend");
+        stage.answer("approve", &id);
+        stage.wait_for_lines("looped", 1);
+        let line = format!("echo (touch {})", stage.file("completed"));
+        stage.terminal.type_text(&line);
+        stage.terminal.press(&["Tab"]);
+        stage.is_refused(&line);
+        assert!(!stage.world.sshd.home().join("completed").exists());
+    },
+}];
+
 fn play(shell: &'static str, by: By, tables: &[&[Scene]]) {
     let stage = Stage::open(shell, by);
     stage.play(tables.iter().copied().flatten());
@@ -470,7 +490,7 @@ fn zsh_with_the_widget() {
 
 #[test]
 fn fish_with_the_widget() {
-    let tables = [EVERYWHERE, ALPHABETS, EDITORS, EXACT];
+    let tables = [EVERYWHERE, ALPHABETS, EDITORS, EXACT, FISH];
     play("/usr/bin/fish", By::Widget, &tables);
 }
 

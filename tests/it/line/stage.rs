@@ -160,6 +160,14 @@ impl Stage {
         );
     }
 
+    /// Waits until an empty line is waited for.
+    pub(crate) fn prompt(&self) {
+        let what = format!("a prompt in `{}`", self.scene.borrow());
+        self.terminal.wait_until(&what, |screen| {
+            screen.trim_end().ends_with(PROMPT.trim_end())
+        });
+    }
+
     /// How many holds the screen tells of.
     pub(crate) fn holds(&self) -> usize {
         self.terminal.screen().matches(HELD).count()
@@ -204,10 +212,15 @@ impl Stage {
     pub(crate) fn answer(&self, word: &str, id: &str) {
         let told = |screen: &str| screen.matches("by carol@example.test").count();
         let before = told(&self.terminal.screen());
-        let output = self.carol.ssh(&["bastion", word, id, "-m", "seen"]);
-        output.expect_success();
+        self.send_answer(word, id);
         self.terminal
             .wait_until("the answer", |screen| told(screen) > before);
+    }
+
+    /// Answers a request, of which nothing may be told.
+    pub(crate) fn send_answer(&self, word: &str, id: &str) {
+        let output = self.carol.ssh(&["bastion", word, id, "-m", "seen"]);
+        output.expect_success();
     }
 
     /// Presses Enter, expects a hold for `line`, and has it refused.
