@@ -43,6 +43,7 @@ fn what_is_not_echoed_is_held_and_never_told() {
     let id = stage.asks("(input that is not echoed)");
     stage.answer("refuse", &id);
     stage.terminal.press(&["C-c"]);
+    stage.prompt();
     stage.runs("echo behind", "behind");
     stage.never_told("hunter3");
     stage.check();
@@ -86,6 +87,7 @@ fn a_faked_prompt_or_screen_does_not_make_a_line_another_one() {
         let id = stage.held("touch faked", before);
         stage.answer("refuse", &id);
         stage.terminal.press(&["C-c"]);
+        stage.prompt();
     }
     assert!(!stage.world.sshd.home().join("faked").exists());
     stage.check();

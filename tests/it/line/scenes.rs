@@ -67,6 +67,7 @@ const EVERYWHERE: &[Scene] = &[
             stage.is_refused(&line);
             // A shell without a line editor clears one row.
             stage.terminal.press(&["C-c"]);
+            stage.prompt();
             stage.runs("echo unwrapped", "unwrapped");
         },
     },
@@ -75,6 +76,7 @@ const EVERYWHERE: &[Scene] = &[
         play: |stage| {
             stage.terminal.type_text("touch never");
             stage.terminal.press(&["C-c"]);
+            stage.prompt();
             stage.runs("echo six", "six");
         },
     },
@@ -288,6 +290,7 @@ const EXACT: &[Scene] = &[
             stage.asks("touch withdrawn");
             stage.terminal.press(&["C-c"]);
             stage.terminal.wait_for("was withdrawn");
+            stage.prompt();
             stage.runs("echo again", "again");
         },
     },
@@ -426,6 +429,7 @@ const BASH: &[Scene] = &[
             stage.terminal.enter("hunter2");
             stage.terminal.wait_for("try again");
             stage.terminal.press(&["C-c"]);
+            stage.prompt();
             stage.runs("echo no password", "no password");
             stage.never_told("hunter2");
         },
