@@ -280,34 +280,16 @@ impl Gate {
                 pending.ended = true;
                 Self { state, pending }.go_on(Vec::new())
             }
-            (state, Event::Reads(reader)) => {
-                pending.keys.reads(reader);
-                Self { state, pending }.go_on(Vec::new())
-            }
-            (State::Open(Watch::Keys), Event::Lull) => Self {
-                state: State::Open(Watch::Keys),
-                pending,
-            }
-            .lull(),
-            (state, Event::Lull) => (Self { state, pending }, vec![]),
-            (State::Reading { watch, .. }, Event::GoesOn) => Self {
-                state: State::Open(watch),
-                pending,
-            }
-            .go_on(Vec::new()),
+            (state, Event::Reads(reader)) => Self { state, pending }.read_by(reader),
+            (state, Event::Lull) => Self { state, pending }.lull(),
+            (State::Reading { watch, .. }, Event::GoesOn) => Self::opened(watch, pending),
             (
                 State::Held {
                     kind: Kind::Line(key, watch),
                     ..
                 },
                 Event::Changed,
-            ) => (
-                Self {
-                    state: State::Reading { key, watch },
-                    pending,
-                },
-                vec![Effect::ReadLine],
-            ),
+            ) => Self::read_again(key, watch, pending),
             (State::Reading { key, watch }, Event::Read(command)) => {
                 let kind = Kind::Line(key, watch);
                 (
@@ -340,11 +322,7 @@ impl Gate {
                 Self::gathering(command, kind, pending)
             }
             (State::Gathering(gathering), Event::Quiet) => Self::gathered(gathering, pending),
-            (State::Settling(watch), Event::Quiet) => Self {
-                state: State::Open(watch),
-                pending,
-            }
-            .go_on(Vec::new()),
+            (State::Settling(watch), Event::Quiet) => Self::opened(watch, pending),
             (state, Event::Quiet) => (Self { state, pending }, vec![]),
             // An event that its state does not know means that driver and gate disagree: nothing more runs.
             (

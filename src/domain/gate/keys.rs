@@ -5,6 +5,7 @@
 
 use bytes::Bytes;
 
+use super::script::Pending;
 use super::{Effect, Gate, Reader, State, Watch, push_forward};
 use crate::domain::keystroke::{self, INTERRUPT, Paste, Stroke};
 
@@ -150,12 +151,30 @@ impl Gate {
         self.ended(effects)
     }
 
+    /// Somebody else reads what is typed from now on.
+    pub(super) fn read_by(mut self, reader: Reader) -> (Self, Vec<Effect>) {
+        self.pending.keys.reads(reader);
+        self.go_on(Vec::new())
+    }
+
+    /// What waits goes on.
+    pub(super) fn opened(watch: Watch, pending: Pending) -> (Self, Vec<Effect>) {
+        let state = State::Open(watch);
+        Self { state, pending }.go_on(Vec::new())
+    }
+
+    /// The line behind a withheld key is read again.
+    pub(super) fn read_again(key: Vec<u8>, watch: Watch, pending: Pending) -> (Self, Vec<Effect>) {
+        let state = State::Reading { key, watch };
+        (Self { state, pending }, vec![Effect::ReadLine])
+    }
+
     /// Nothing followed what may be the begin of a key: it is one, and goes out.
     pub(super) fn lull(mut self) -> (Self, Vec<Effect>) {
-        let bytes = std::mem::take(&mut self.pending.bytes);
-        if bytes.is_empty() {
+        if !self.awaits_rest_of_key() {
             return (self, Vec::new());
         }
+        let bytes = std::mem::take(&mut self.pending.bytes);
         self.pending.keys.passed.extend_from_slice(&bytes);
         let forward = Effect::Forward(Bytes::from(bytes));
         self.ended(vec![forward])

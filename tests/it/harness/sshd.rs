@@ -272,8 +272,11 @@ pub(crate) fn fingerprint(file: &Path) -> String {
 fn write_profiles(home: &Path) {
     let files = [
         (".bash_profile", "PS1='@'\nunset PROMPT_COMMAND HISTFILE\n"),
-        (".zshrc", "PROMPT='@'\nunset HISTFILE\nunsetopt prompt_sp\n"),
-        (".profile", "PS1='@'\n"),
+        (
+            ".zshrc",
+            "export LANG=C.UTF-8\nPROMPT='@'\nunset HISTFILE\nunsetopt prompt_sp\n",
+        ),
+        (".profile", "export LANG=C.UTF-8\nPS1='@'\n"),
         (
             ".config/fish/config.fish",
             "function fish_prompt; printf '@'; end\nfunction fish_title; end\nset -g fish_greeting\n",
@@ -315,7 +318,7 @@ AllowTcpForwarding yes
 AllowAgentForwarding yes
 MaxSessions 100
 AcceptEnv LANG LC_* COUNTERSIGN_TEST_*
-SetEnv PATH={at}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME={at}/home HISTFILE=/dev/null LANG=C.UTF-8 SHELL={shell}
+SetEnv PATH={at}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME={at}/home HISTFILE=/dev/null SHELL={shell}
 Subsystem sftp internal-sftp
 "
     )
