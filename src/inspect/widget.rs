@@ -12,7 +12,7 @@ pub mod start;
 
 use bytes::Bytes;
 
-use crate::domain::command::Reading;
+use crate::domain::command::{Reading, Unknown};
 use crate::domain::gate::Reader;
 
 use super::line::{Line, reading_of};
@@ -86,6 +86,8 @@ pub struct Widget {
     told: Option<(u64, Ends, String)>,
     /// A line that goes on, so that Enter on an empty further line ends it.
     unfinished: Option<String>,
+    /// Whether a line is edited that no prompt was told for: it may go on with another one.
+    unprompted: bool,
     /// Whether a program that takes commands, or that nobody knows, may still wait in the background.
     tainted: bool,
 }
@@ -99,6 +101,7 @@ impl Widget {
             asked: false,
             told: None,
             unfinished: None,
+            unprompted: false,
             tainted: false,
         }
     }
@@ -121,10 +124,12 @@ impl Widget {
             Report::Prompt => {
                 self.state = State::Editing;
                 self.unfinished = None;
+                self.unprompted = false;
                 self.told = None;
                 Some(Said::Prompt)
             }
             Report::Enter => {
+                self.unprompted |= self.state != State::Editing;
                 self.state = State::Editing;
                 Some(Said::Enter)
             }
@@ -162,7 +167,13 @@ impl Widget {
         };
         let goes_on = unfinished && self.unfinished.as_ref() != Some(&text);
         self.unfinished = goes_on.then(|| text.clone());
-        let reading = reading_of(&text);
+        let mut reading = reading_of(&text);
+        if self.unprompted {
+            reading.unknowns.push(Unknown {
+                reason: "a line that may go on with an unfinished one".to_owned(),
+                span: None,
+            });
+        }
         let input = Input::of(&text, &reading);
         Some(Told {
             input,

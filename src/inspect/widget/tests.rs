@@ -71,6 +71,33 @@ fn a_line_that_nobody_asked_for_is_no_answer() {
 }
 
 #[test]
+fn a_line_that_no_prompt_was_told_for_is_in_doubt() {
+    let mut widget = prompted();
+    widget.submitted(Input::Data);
+    let enter = report(&widget, "enter");
+    assert_eq!(widget.output(&enter), (Bytes::new(), vec![Said::Enter]));
+    widget.ask();
+    assert!(
+        tell(&mut widget, "line;1;;ls")
+            .unwrap()
+            .line
+            .reading
+            .is_opaque()
+    );
+    let prompt = report(&widget, "prompt");
+    widget.output(&prompt);
+    widget.output(&enter);
+    widget.ask();
+    assert!(
+        !tell(&mut widget, "line;2;;ls")
+            .unwrap()
+            .line
+            .reading
+            .is_opaque()
+    );
+}
+
+#[test]
 fn no_report_comes_out_in_whatever_pieces_it_came() {
     let plain = prompted();
     let text = [
