@@ -103,10 +103,9 @@ impl Sshd {
         }
         fs::set_permissions(at, fs::Permissions::from_mode(0o755)).unwrap();
         fs::set_permissions(at.join("home"), fs::Permissions::from_mode(0o777)).unwrap();
-        let profile = format!("PS1='{PROMPT}'\nunset PROMPT_COMMAND HISTFILE\n");
-        fs::write(at.join("home/.bash_profile"), profile).unwrap();
+        write_profiles(&at.join("home"));
         let trusted = format!("TrustedUserCAKeys {}/user_ca.pub\n", at.display());
-        let configuration = configuration(at, port).replace(&trusted, "");
+        let configuration = configuration(at, port, "/bin/bash").replace(&trusted, "");
         let configuration = format!("Include /etc/ssh/sshd_config.d/*.conf\n{configuration}");
         fs::write(at.join("ssh/sshd_config"), configuration).unwrap();
         let rule = format!("{ACCOUNT} ALL=(ALL:ALL) ALL\n");
