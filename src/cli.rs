@@ -28,6 +28,8 @@ pub enum Command {
     /// Work on policies
     #[command(subcommand)]
     Policy(Policy),
+    /// Say what is understood of a command line, and what policy decides about it
+    Inspect(Inspect),
     /// Replay a recording file in this terminal
     Replay(Replay),
     /// Verify or export the audit trail
@@ -108,6 +110,33 @@ pub struct Explain {
     /// The command, as the client would send it; of a transfer, what its client runs, such as 'scp -f PATH'
     #[arg(required_unless_present_any = ["forward", "sudo"], conflicts_with = "forward")]
     pub command: Option<String>,
+}
+
+/// `countersign inspect`.
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// Read {"id", "line"} objects on standard input, one a line, and answer each with one line
+    #[arg(long)]
+    pub json_lines: bool,
+    /// The target: with --config one that is configured, otherwise a production target of this name
+    #[arg(long, default_value = "target")]
+    pub target: String,
+    /// The login on the target
+    #[arg(long, default_value = "deploy")]
+    pub login: String,
+    /// Decide by the policies and targets of this configuration instead of the built-in policy, which lets ordinary named
+    /// programs run and holds the rest
+    #[arg(long, short, requires = "groups")]
+    pub config: Option<PathBuf>,
+    /// The groups of the person who asks, separated by commas
+    #[arg(long, value_delimiter = ',', requires = "config")]
+    pub groups: Vec<String>,
+    /// Tell on standard error how long the lines took
+    #[arg(long)]
+    pub timing: bool,
+    /// The command line
+    #[arg(required_unless_present = "json_lines", conflicts_with = "json_lines")]
+    pub line: Option<String>,
 }
 
 /// `countersign replay`.

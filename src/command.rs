@@ -8,6 +8,8 @@ pub mod check;
 
 pub mod demo;
 
+pub mod inspect;
+
 pub mod policy;
 
 pub mod replay;

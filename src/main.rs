@@ -30,6 +30,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Demo(demo) => command::demo::run(&demo),
         Command::Check(configured) => command::check::run(&configured),
         Command::Policy(policy) => command::policy::run(policy),
+        Command::Inspect(inspect) => command::inspect::run(&inspect),
         Command::Replay(replay) => command::replay::run(&replay),
         Command::Audit(audit) => command::audit::run(audit),
         Command::Ca(ca) => command::ca::run(ca),

@@ -184,7 +184,7 @@ impl fmt::Display for Explained {
 }
 
 /// A person in these groups who signed in just now.
-fn somebody(groups: &[String]) -> anyhow::Result<Principal> {
+pub(super) fn somebody(groups: &[String]) -> anyhow::Result<Principal> {
     let groups: Result<BTreeSet<_>, _> = groups.iter().map(|group| group.parse()).collect();
     Ok(Principal {
         subject: Subject {

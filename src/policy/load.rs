@@ -34,6 +34,10 @@ const MOST_IFS: usize = 250;
 /// Longest single policy, in bytes. Its expression is a tree as deep as it is long, so this bounds the stack of an evaluation.
 const POLICY_BYTES: usize = 16 * 1024;
 
+/// The policies that inspection is tried under; no session is asked about by them.
+const ORDINARY: &str = include_str!("ordinary.cedar");
+const ORDINARY_NAME: &str = "ordinary.cedar";
+
 /// The policy files of a folder as they were read, sorted by name.
 #[derive(Debug)]
 pub(super) struct Sources {
@@ -75,6 +79,14 @@ impl Sources {
             return Err(PolicyError::Empty { folder: shown });
         }
         Ok(Self { files })
+    }
+
+    /// The one file that is built in.
+    pub(super) fn built_in() -> Self {
+        let file = (ORDINARY_NAME.to_owned(), ORDINARY.as_bytes().to_vec());
+        Self {
+            files: BTreeMap::from([file]),
+        }
     }
 
     /// SHA-256 in hexadecimal over names and contents, each with its length before it.
