@@ -15,6 +15,8 @@ pub mod line;
 
 mod options;
 
+mod produce;
+
 mod readers;
 
 mod screen;
@@ -30,6 +32,8 @@ mod table;
 mod transfer;
 
 mod unwrap;
+
+mod variables;
 
 pub mod widget;
 

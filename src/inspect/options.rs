@@ -3,7 +3,9 @@
 //! It errs on the side of not understanding: an option that is not in the table, or a computed word where an option
 //! could stand, is an error with its reason.
 
-use super::table::{HARMLESS, SENSITIVE, SENSITIVE_PARTS, SENSITIVE_PREFIXES, Wrapper, listed};
+use super::table::{
+    HARMLESS, SENSITIVE, SENSITIVE_PARTS, SENSITIVE_PREFIXES, SYSTEM_FOLDERS, Then, Wrapper, listed,
+};
 use super::word::Word;
 
 pub(super) const OPTION: &str = "an option that is not known";
@@ -21,6 +23,8 @@ pub(super) struct Skipped {
     pub(super) shell: bool,
     /// Whether nothing will be run.
     pub(super) inert: bool,
+    /// Whether a computed word stands where one before the command is expected.
+    pub(super) doubtful: bool,
     /// The text that `xargs -I` replaces.
     pub(super) placeholder: Option<String>,
 }
@@ -34,6 +38,12 @@ pub(super) fn skip(wrapper: &Wrapper, words: &[Word]) -> Result<Skipped, &'stati
             match quoted_assignment(word) {
                 Some(name) if wrapper.assignments => sensitive(name)?,
                 _ if operands == 0 => break,
+                // One word that the text did not build, or that begins as no option does.
+                _ if !word.may_be_option() && (word.is_one_word() || word.is_trusted()) => {
+                    skipped.doubtful |= !word.is_one_word();
+                    operands -= 1;
+                    options &= wrapper.permutes;
+                }
                 _ => return Err(COMPUTED),
             }
             at += 1;
@@ -67,6 +77,120 @@ pub(super) fn assignment(text: &str) -> Option<(&str, &str)> {
     let name = name.strip_suffix('+').unwrap_or(name);
     let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     (starts && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')).then_some((name, value))
+}
+
+/// Whether a tool of elevation is asked for nothing but what it knows: `crontab -l`. `sudo -l` asks for more.
+pub(super) fn only_looks(wrapper: &Wrapper, words: &[Word]) -> bool {
+    let later = matches!(wrapper.then, Then::Unreadable(_)) && wrapper.name != "su";
+    let mut arguments = words.iter().skip(1);
+    later
+        && arguments
+            .next()
+            .and_then(Word::fixed)
+            .is_some_and(|first| listed(wrapper.inert, first))
+}
+
+/// Editors and pagers that a variable may name: what starts them is looked at where it stands.
+const NAMED: &str = "vi vim nvim nano emacs less more cat";
+
+/// Refuses a value for a variable that changes, or by its name may change, how programs are found or start, unless that
+/// value is known to be harmless.
+pub(super) fn assigned(name: &str, value: &Word) -> Result<(), &'static str> {
+    let refused = sensitive(name);
+    let shown = value.shown();
+    let plain = |extra: &str| {
+        !shown.is_empty()
+            && shown
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || extra.contains(c))
+    };
+    let digits = plain("") && shown.chars().all(|c| c.is_ascii_digit());
+    let harmless = match name {
+        "PATH" => adds_folders(shown),
+        "TERM" => value.fixed().is_some() && plain("+.-"),
+        "HISTSIZE"
+        | "HISTFILESIZE"
+        | "COLUMNS"
+        | "LINES"
+        | "TMOUT"
+        | "PYTHONUNBUFFERED"
+        | "PYTHONDONTWRITEBYTECODE" => digits,
+        "HISTCONTROL" | "HISTIGNORE" => value.fixed().is_some() && plain(":&* "),
+        "HISTTIMEFORMAT" => value.fixed().is_some() && plain("%:-_/ "),
+        "EDITOR" | "VISUAL" | "PAGER" | "MANPAGER" | "SYSTEMD_PAGER" | "GIT_PAGER"
+        | "GIT_EDITOR" | "SYSTEMD_EDITOR" | "KUBE_EDITOR" => value
+            .fixed()
+            .is_some_and(|text| text.is_empty() || listed(NAMED, text)),
+        "PS1" => value.fixed().is_some_and(|text| {
+            !text.contains("$(") && !text.contains('`') && !text.contains("${")
+        }),
+        "KUBECONFIG" => {
+            value
+                .fixed()
+                .is_some_and(|text| text.starts_with("~/.kube/") || text.starts_with("/etc/"))
+                && !shown.contains("..")
+        }
+        "GIT_SSH_COMMAND" | "RSYNC_RSH" => value.fixed().is_some_and(plain_ssh),
+        _ if name.ends_with("_ENV") && name != "BASH_ENV" => value.fixed().is_some() && plain("-_"),
+        _ if name.ends_with("_HOME") => {
+            value
+                .fixed()
+                .is_some_and(|text| text.starts_with("/usr/") || text.starts_with("/opt/"))
+                && !shown.contains("..")
+        }
+        _ => false,
+    };
+    if harmless { Ok(()) } else { refused }
+}
+
+/// `$PATH:/opt/bin`: further folders behind those of before, or the system's own before them.
+fn adds_folders(value: &str) -> bool {
+    let mut before = true;
+    let folders: Vec<&str> = value.trim_matches('"').split(':').collect();
+    let plain = |folder: &str| {
+        let inside = |c: char| c.is_ascii_alphanumeric() || "_./~-".contains(c);
+        folder.starts_with(['/', '~']) && folder.chars().all(inside) && !folder.contains("..")
+    };
+    let holds = folders.iter().all(|folder| {
+        if matches!(*folder, "$PATH" | "${PATH}") {
+            before = false;
+            return true;
+        }
+        let folder = folder
+            .strip_prefix("$HOME")
+            .map_or_else(|| (*folder).to_owned(), |rest| format!("~{rest}"));
+        if before {
+            listed(SYSTEM_FOLDERS, &folder)
+        } else {
+            plain(&folder)
+        }
+    });
+    holds && !before
+}
+
+/// `ssh` with a key, a port or the like, and no command of its own.
+fn plain_ssh(text: &str) -> bool {
+    let mut words = text.split_ascii_whitespace();
+    if words.next() != Some("ssh") {
+        return false;
+    }
+    while let Some(option) = words.next() {
+        let value = match option {
+            "-i" | "-p" | "-l" | "-o" => words.next().unwrap_or_default(),
+            "-q" | "-4" | "-6" | "-C" | "-T" => continue,
+            _ => return false,
+        };
+        let lower = value.to_ascii_lowercase();
+        let plain = |c: char| c.is_ascii_alphanumeric() || "_./~=@-".contains(c);
+        let names_command = ["command", "exec", "include", "match", "provider", "config"]
+            .iter()
+            .any(|word| lower.contains(word));
+        if value.is_empty() || value.starts_with('-') || !value.chars().all(plain) || names_command
+        {
+            return false;
+        }
+    }
+    true
 }
 
 /// Refuses variables that change, or by their names may change, how programs are found or start.

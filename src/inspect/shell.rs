@@ -4,6 +4,8 @@
 //! the same ones, for each alone loses commands that bash runs. Neither can be driven into deep recursion: a text
 //! with too many openings is refused before it is parsed. Texts of command substitutions are handed back, not read.
 
+mod arithmetic;
+
 mod brush;
 
 mod expansion;
@@ -23,8 +25,8 @@ const OPERATORS: usize = 1000;
 /// One simple command with raw words.
 #[derive(Debug, Default)]
 pub(super) struct RawCommand {
-    /// Assignments before it, or on their own: name, and the whole as written.
-    pub(super) assignments: Vec<(String, String)>,
+    /// Assignments before it, or on their own.
+    pub(super) assignments: Vec<RawAssignment>,
     /// Its words, the program first.
     pub(super) words: Vec<String>,
     /// Whether its input is text made by the command itself: a pipe, a here-document, a file.
@@ -33,6 +35,17 @@ pub(super) struct RawCommand {
     pub(super) piped: bool,
     /// Whether its output goes to another program or a file.
     pub(super) drained: bool,
+}
+
+/// One assignment.
+#[derive(Debug)]
+pub(super) struct RawAssignment {
+    /// The variable.
+    pub(super) name: String,
+    /// The whole as written; nothing of a loop.
+    pub(super) raw: String,
+    /// The words that a loop goes through.
+    pub(super) each: Option<Vec<String>>,
 }
 
 /// What a text holds.
@@ -47,6 +60,12 @@ pub(super) struct Script {
     /// Whether a command may have the text's own input on another way than through a pipe: by a process substitution, or a
     /// copy of a descriptor.
     pub(super) mixed: bool,
+    /// Names of the functions that it defines.
+    pub(super) functions: Vec<String>,
+    /// Texts of command substitutions that only one parser tells: those within arithmetic and here-documents.
+    pub(super) alone: Vec<String>,
+    /// Variables whose values are evaluated as arithmetic.
+    pub(super) evaluated: Vec<String>,
     /// Texts of command substitutions.
     pub(super) substitutions: Vec<String>,
     /// What could not be read.
@@ -62,6 +81,17 @@ pub(super) fn parse(text: &str) -> Result<Script, &'static str> {
         return Err("text that two parsers read differently");
     }
     Ok(script)
+}
+
+/// The variables that an arithmetic expression evaluates.
+pub(super) fn evaluated(expression: &str) -> Result<Vec<String>, &'static str> {
+    let mut script = Script::default();
+    arithmetic::read(expression, &mut script);
+    match script.unknowns.first() {
+        Some(why) => Err(why),
+        None if !script.alone.is_empty() => Err("arithmetic over what a command prints"),
+        None => Ok(script.evaluated),
+    }
 }
 
 /// Whether a shell would wait for more lines after these, as far as can be told.
@@ -131,27 +161,52 @@ fn limits(text: &str) -> Result<(), &'static str> {
 }
 
 /// `brush` never ends on some here-documents: those with an empty tag, and unfinished ones within an expansion. So only
-/// plain tags are let through, and none beside an expansion that may hold them. Quotes do not count: too often refused.
+/// plain tags are let through that come again on a line of their own, and none behind or beside an expansion that may hold
+/// them. Quotes do not count: too often refused.
 fn endless_here_document(text: &str) -> bool {
     let joined = text.replace("\\\n", "");
-    let expands = ["$(", "$[", "${"]
-        .iter()
-        .any(|opening| joined.contains(opening));
+    let expands = |part: &str| {
+        ["$(", "$[", "${", "`"]
+            .iter()
+            .any(|opening| part.contains(opening))
+    };
     let mut left = joined.as_str();
-    let mut before = ' ';
-    while let Some(at) = left.find("<<") {
-        let (skipped, rest) = left.split_at(at);
+    let mut before = String::new();
+    while let Some((skipped, rest)) = left.split_at_checked(left.find("<<").unwrap_or(left.len())) {
+        if rest.is_empty() {
+            return false;
+        }
+        before.push_str(skipped);
         let tag = rest.trim_start_matches('<');
-        let here_string =
-            rest.len() - tag.len() == 3 && skipped.chars().next_back().unwrap_or(before) != '\\';
-        let here_document = rest.len() - tag.len() == 2 && !expands && has_plain_tag(tag);
-        if !here_string && !here_document {
+        let signs = rest.len() - tag.len();
+        let here_string = signs == 3 && !before.ends_with('\\');
+        let line = tag.lines().next().unwrap_or_default();
+        let here_document = signs == 2
+            && has_plain_tag(tag)
+            && !expands(&before)
+            && !expands(line)
+            && is_ended(tag);
+        let unmoved = signs == 2 && has_plain_tag(tag) && !expands(&joined);
+        if !(here_string || here_document || unmoved) {
             return true;
         }
-        before = '<';
+        before.push('<');
         left = tag;
     }
     false
+}
+
+/// Whether the tag at the beginning of a text stands on a later line of it alone.
+fn is_ended(text: &str) -> bool {
+    let text = text.strip_prefix('-').unwrap_or(text);
+    let tag: String = text
+        .trim_start_matches([' ', '\t', '\'', '"', '\\'])
+        .chars()
+        .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+        .collect();
+    text.lines()
+        .skip(1)
+        .any(|line| line.trim_start_matches('\t') == tag)
 }
 
 /// `-EOF`, `'EOF'`, `"EOF"`, `\EOF`: letters and digits, at least one.

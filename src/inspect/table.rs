@@ -220,6 +220,23 @@ pub(super) const WRAPPERS: &[Wrapper] = &[
     simple("chronic", "ev", ""),
     simple("unbuffer", "p", ""),
     simple("caffeinate", "dimsu", "tw"),
+    Wrapper {
+        // The architecture is one of the names below, or a program that is not known.
+        long_flags: "addr-no-randomize uname-2.6 show verbose 32bit 3gb 4gb",
+        ..simple("setarch", "RvBFILSTXZ3", "")
+    },
+    simple("linux32", "RvBFILSTXZ3", ""),
+    simple("linux64", "RvBFILSTXZ3", ""),
+    simple("i386", "RvBFILSTXZ3", ""),
+    simple("x86_64", "RvBFILSTXZ3", ""),
+    simple("eatmydata", "", ""),
+    simple("tini", "gsvw", "pe"),
+    simple("dumb-init", "cv", "r"),
+    Wrapper {
+        long_values: "adjust",
+        ..simple("choom", "", "n")
+    },
+    simple("softlimit", "", "acdfmorst"),
     simple("catchsegv", "", ""),
     Wrapper {
         then: Then::Unreadable("a command that is built from its input"),
@@ -345,11 +362,23 @@ pub(super) const ELEVATION: &[Wrapper] = &[
         long_values: "setuid setgid root wd propagation map-user map-group map-users map-groups",
         ..ELEVATING
     },
-    later("capsh", "arguments for another shell"),
-    later("machinectl", "a command in another machine"),
-    later("at", LATER),
+    Wrapper {
+        inert: "--print --version --help",
+        ..later("capsh", "arguments for another shell")
+    },
+    Wrapper {
+        inert: "list list-images status show image-status --version --help",
+        ..later("machinectl", "a command in another machine")
+    },
+    Wrapper {
+        inert: "-l -c -V",
+        ..later("at", LATER)
+    },
     later("batch", LATER),
-    later("crontab", LATER),
+    Wrapper {
+        inert: "-l",
+        ..later("crontab", LATER)
+    },
     later("newgrp", "a shell with another group"),
     later("sg", "a shell with another group"),
     later("dzdo", "arguments of another elevation tool"),
@@ -361,45 +390,144 @@ pub(super) const ELEVATION: &[Wrapper] = &[
     later("su-exec", "arguments of another elevation tool"),
     later("gosu", "arguments of another elevation tool"),
     later("gsudo", "arguments of another elevation tool"),
+    later("gksu", "arguments of another elevation tool"),
+    later("gksudo", "arguments of another elevation tool"),
+    later("kdesu", "arguments of another elevation tool"),
+    later("kdesudo", "arguments of another elevation tool"),
+    later("beesu", "arguments of another elevation tool"),
+    later("calife", "arguments of another elevation tool"),
+    later("super", "arguments of another elevation tool"),
+    later("userhelper", "arguments of another elevation tool"),
+    later("setuidgid", "arguments of another elevation tool"),
+    later("s6-setuidgid", "arguments of another elevation tool"),
+    later("chpst", "arguments of another elevation tool"),
+    later("login", "another user's session"),
+    later("sulogin", "another user's session"),
+    later("systemd-nspawn", "a command in another system"),
+];
+
+/// A program with options whose value is the command line of another program.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Spawn {
+    /// Its names.
+    pub(super) names: &'static str,
+    /// The short option, alone or with the value in its word.
+    pub(super) short: Option<char>,
+    /// Flags that may stand before it in one word.
+    pub(super) flags: &'static str,
+    /// The long options.
+    pub(super) long: &'static str,
+    /// What it adds to the command line.
+    pub(super) behind: &'static str,
+}
+
+/// Programs that are told what to run in an option.
+pub(super) const SPAWNS: &[Spawn] = &[
+    Spawn {
+        names: "tar gtar bsdtar",
+        short: Some('I'),
+        flags: "",
+        long: "use-compress-program",
+        behind: " -d",
+    },
+    Spawn {
+        names: "rsync",
+        short: Some('e'),
+        flags: "avzrlptgoDHAXPhnuq",
+        long: "rsh",
+        behind: " host rsync --server . .",
+    },
+    Spawn {
+        names: "sort",
+        short: None,
+        flags: "",
+        long: "compress-program",
+        behind: " -d",
+    },
+    Spawn {
+        names: "split",
+        short: None,
+        flags: "",
+        long: "filter",
+        behind: "",
+    },
+    Spawn {
+        names: "tcpdump",
+        short: Some('z'),
+        flags: "",
+        long: "",
+        behind: " file",
+    },
+];
+
+/// Tools of elevation whose names are hardly anything else.
+pub(super) const STRONG: &str = "sudo sudoedit su doas pkexec run0 runuser systemd-run nsenter machinectl sudo-rs su-rs dzdo gosu \
+    su-exec setuidgid gksu gksudo kdesu kdesudo";
+
+/// Programs that run none of their words, so that the name of a tool among them is only a name.
+pub(super) const TELLING: &[&str] = &[
+    "echo printf cat tac head tail grep egrep fgrep zgrep rgrep rg ack ag ls dir vdir tree stat file readlink realpath basename \
+        dirname wc sort uniq cut paste join comm tr fold fmt nl rev od xxd hexdump hd strings base32 base64 md5sum sha1sum \
+        sha224sum sha256sum sha384sum sha512sum b2sum cksum sum cmp diff diff3 sdiff colordiff column expand unexpand shuf seq \
+        zcat bzcat xzcat jq yq xmllint iconv dos2unix unix2dos tee touch mkdir rmdir rm cp mv ln install chmod chown \
+        chgrp chattr lsattr setfacl getfacl truncate shred dd df du ncdu locate updatedb which whereis type whatis apropos \
+        test [ [[ true false : cd pushd popd dirs pwd export unset set shopt read printenv umask ulimit help jobs fg bg wait kill \
+        killall pkill pgrep pidof ps pstree top htop w who whoami id groups users last lastb lastlog logname tty date cal uptime \
+        hostname hostnamectl uname arch nproc getconf locale localectl timedatectl free vmstat iostat mpstat sar lscpu lsblk \
+        lsusb lspci lsmod modinfo lsof fuser dmesg journalctl logger loginctl systemctl systemd-analyze systemd-cgls ss netstat \
+        ip ifconfig route arp ping ping6 traceroute tracepath mtr dig nslookup host whois getent curl wget scp nc",
+    "apt apt-get apt-cache apt-mark aptitude dpkg dpkg-query rpm yum dnf zypper pacman apk snap flatpak brew pip pip3 npm gem \
+        useradd usermod userdel adduser deluser groupadd groupmod groupdel gpasswd passwd chsh chfn chage finger \
+        getcap setcap getsebool setsebool sestatus ausearch aureport auditctl fail2ban-client ufw iptables ip6tables nft \
+        git svn hg tar gzip gunzip zip unzip bzip2 xz zstd 7z cpio rsync awk gawk mawk nawk sed gsed openssl gpg ssh-keygen \
+        ssh-keyscan ssh-add mount umount findmnt mountpoint swapon swapoff blkid fdisk parted mkfs fsck sysctl ldd ldconfig nm \
+        objdump readelf man info less more most vi vim nano view emacs docker podman kubectl oc helm psql mysql redis-cli mail \
+        wall write mesg sleep yes expr factor bc alias unalias history hash trap let declare typeset local readonly exit logout \
+        return break continue shift getopts sha256 logrotate crontab atq service sendmail postqueue mailq",
 ];
 
 /// Shells whose `-c` text is read.
-pub(super) const SHELLS: &str = "sh bash dash zsh ksh mksh ash rbash";
+pub(super) const SHELLS: &str = "sh bash dash zsh ksh mksh ash rbash ksh93 pdksh";
 
 /// Folders whose programs are called by their name alone.
 pub(super) const SYSTEM_FOLDERS: &str = "/bin /sbin /usr/bin /usr/sbin /usr/local/bin /usr/local/sbin /usr/lib/openssh \
     /usr/libexec/openssh /snap/bin";
 
-/// Programs that can start a shell or run code of their own, whatever their arguments.
+/// Programs that can start a shell or run code of their own, but for the uses of them that are known to be harmless.
 pub(super) const ESCAPES: &[&str] = &[
     // shells that are not read
-    "fish csh tcsh elvish nu pwsh rksh restricted-shell",
+    "fish csh tcsh elvish nu pwsh rksh restricted-shell yash posh sash osh oil xonsh rc es",
     // editors and pagers
-    "vi vim view vimdiff rvim rview nvim ex ed red emacs emacsclient nano pico micro joe jed \
-    mcedit mc kak hx helix vigr vipw visudo editor sensible-editor less more most pg pager man \
-    info w3m lynx links elinks ranger nnn vifm",
+    "vi vim view vimdiff vimtutor gvim rvim rview nvim ex ed red emacs emacsclient nano pico rnano micro joe jed mcedit mc kak \
+        hx helix vigr vipw visudo editor sensible-editor select-editor less more most pg pager lesspipe man info pinfo w3m lynx \
+        links links2 elinks ranger nnn vifm lf fzf sk ispell",
     // interpreters
-    "perl python ruby irb node nodejs deno bun lua luajit php tclsh wish expect guile ghci julia \
-    R Rscript octave jshell java jrunscript groovy scala osascript ocaml sbcl clisp racket erl \
-    elixir iex swipl gnuplot bc dc m4 jjs gimp",
+    "perl python pypy ipython jupyter ruby irb pry byebug rails rake node nodejs deno bun lua luajit php tclsh wish expect guile \
+        ghci ghc runghc julia R Rscript octave jshell java jrunscript groovy scala kotlin osascript ocaml sbcl clisp racket erl \
+        elixir iex mix swipl gnuplot dc m4 jjs gimp perldoc perlbug pdb dotnet mono ginsh slsh rebar3 lein clojure cobc",
     // debuggers, builders and others that run programs they are told
-    "gdb lldb ftp lftp telnet gcc g++ cc c++ cpan gem pip pip3 easy_install npx npm composer rpm \
-    dpkg-reconfigure run-parts run-mailcap start-stop-daemon logsave ssh-agent ssh-keygen \
-    ssh-keyscan sshpass socat nc ncat netcat nmap tcpdump zip cpio puppet salt-call chef-client \
-    ansible ansible-playbook terraform cscli genie posh rlwrap rlogin facter slsh split mail \
-    mutt mailx torify proxychains proxychains4 fakeroot valgrind perf tshark wireshark aria2c \
-    entr inotifywait make-kpkg",
+    "gdb lldb rr ftp lftp sftp psftp telnet cpan gem cargo go bundle bundler pip easy_install uv pipx npx npm yarn pnpm bunx \
+        composer rpm dpkg-reconfigure run-parts run-mailcap start-stop-daemon logsave ssh-agent ssh-copy-id sshpass socat \
+        puppet salt-call salt chef-client knife ansible ansible-playbook ansible-console ansible-test terraform tofu packer \
+        cscli genie rlwrap rlogin rsh mosh autossh facter mail mutt mailx torify torsocks proxychains proxychains4 fakeroot \
+        valgrind perf tshark wireshark aria2c entr watchexec make-kpkg crash scanmem tdbtool tasksh task hping3 multitime \
+        hyperfine aa-exec cdist grc openvt pexec minicom msfconsole sqlmap zathura scrot xdotool bpftrace \
+        bconsole iftop distcc dosbox rtorrent trace-cmd heaptrack eb",
+    // what runs a program within another surrounding
+    "faketime envdir envuidgid cpulimit pipenv poetry conda mamba nix nix-shell guix direnv xvfb-run dotenv foreman \
+        aws-vault chamber envconsul vault-env doppler watchman proot fakechroot systemd-inhibit systemd-cat",
     // multiplexers and containers
-    "tmux screen byobu dtach abduco zellij docker podman nerdctl ctr crictl lxc lxc-attach incus \
-    kubectl oc k9s helm buildah bwrap firejail flatpak snap vagrant virsh",
+    "tmux tmate screen byobu dtach abduco zellij docker docker-compose podman podman-compose nerdctl ctr crictl lxc lxc-attach \
+        lxc-start incus kubectl oc k9s helm buildah bwrap firejail flatpak snap vagrant virsh apptainer singularity \
+        toolbox distrobox",
     // database clients
-    "mysql mariadb psql sqlite3 mongo mongosh sqlplus mysqldump redis-cli cqlsh pgcli",
+    "mysql mariadb psql sqlite3 mongo mongosh sqlplus cqlsh pgcli mycli litecli clickhouse-client duckdb",
 ];
 
 /// Programs that run what comes on their input unless their words give them something else.
 pub(super) const INTERPRETERS: &str = "fish csh tcsh elvish nu pwsh rksh restricted-shell perl python ruby irb node nodejs deno bun lua luajit php \
     tclsh wish expect guile ghci julia R Rscript octave jshell java jrunscript groovy scala osascript ocaml sbcl clisp racket \
-    erl elixir iex swipl gnuplot bc dc m4 gimp gdb lldb vi vim view vimdiff rvim rview nvim ex ed red emacs sftp ftp lftp \
+    erl elixir iex swipl gnuplot dc m4 gimp gdb lldb vi vim view vimdiff rvim rview nvim ex ed red emacs sftp ftp lftp \
     telnet virsh";
 
 /// Clients that do so whatever other words follow.
@@ -446,25 +574,14 @@ pub(super) const SENSITIVE_PARTS: &[&str] = &[
 pub(super) const UNREADABLE: &[(&str, &str)] = &[
     ("source", "a file that the shell reads"),
     (".", "a file that the shell reads"),
-    ("alias", "a name that is given another meaning"),
-    ("enable", "a name that is given another meaning"),
-    ("hash", "a name that is given another meaning"),
     ("function", "a function that shells read differently"),
     ("autoload", "a name that is given another meaning"),
     ("zmodload", "a name that is given another meaning"),
-    ("trap", "text that runs later"),
-    ("bind", "text that runs later"),
     ("zle", "text that runs later"),
     ("bindkey", "text that runs later"),
-    ("complete", "text that runs later"),
     ("compgen", "text that runs later"),
     ("fc", "a command from the history"),
-    ("history", "a command from the history"),
     ("r", "a command from the history"),
-    (
-        "let",
-        "arithmetic over variables, whose values are evaluated",
-    ),
     ("coproc", "a coprocess"),
     ("select", "syntax of another shell"),
     ("repeat", "syntax of another shell"),
@@ -474,8 +591,6 @@ pub(super) const UNREADABLE: &[(&str, &str)] = &[
     ("-", "syntax of another shell"),
     ("emulate", "syntax of another shell"),
     ("sched", "text that runs later"),
-    ("mapfile", "text that a builtin may run"),
-    ("readarray", "text that a builtin may run"),
 ];
 
 /// Builtins that evaluate an array index inside a name they are given.

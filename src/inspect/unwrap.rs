@@ -3,18 +3,25 @@
 //! Invariant: whatever is not followed to its end leaves an [`Unknown`]. Depth and number of the texts it reads
 //! are bounded, so input cannot drive the recursion.
 
+mod builtins;
+
+mod program;
+
+mod shells;
+
+mod wrapping;
+
+use std::collections::BTreeSet;
+
 use crate::domain::command::{Reading, SimpleCommand, StandardInput, Unknown};
 
-use super::escape;
 use super::glimpse;
 use super::input;
-use super::options::{self, Skipped};
+use super::options;
 use super::readers;
 use super::shell::{self, RawCommand, Script};
-use super::table::{
-    Alone, ELEVATION, NAMING, SHELLS, SYSTEM_FOLDERS, Then, UNREADABLE, WRAPPERS, Wrapper, listed,
-};
-use super::transfer;
+use super::table::{ELEVATION, SHELLS, SYSTEM_FOLDERS, WRAPPERS, listed};
+use super::variables::Variables;
 use super::word::{self, Word};
 
 /// How deep text may stand in text: `sh -c "sh -c …"`.
@@ -31,11 +38,8 @@ const STREAMS: &str = "/dev/null /dev/stdout /dev/stderr";
 /// Names that `bash` opens as connections, whichever way they are redirected.
 const CONNECTIONS: &[&str] = &["/dev/tcp/", "/dev/udp/"];
 
-const COMPUTED_TEXT: &str = "text for a shell that is computed";
-const FED: &str = "text read by a shell from its input";
 const SHARED: &str = "a program that may read what is typed behind it";
-const FED_CODE: &str = "code read by a program from its input";
-const ELSEWHERE: &str = "words from the program's input";
+const ARITHMETIC: &str = "arithmetic over variables, whose values are evaluated";
 
 /// Reads a shell text.
 pub(super) fn read(text: &str) -> Reading {
@@ -85,11 +89,15 @@ pub(super) fn read_words(words: &[String]) -> Reading {
 
 fn read_in(text: &str, context: Context) -> Reading {
     let mut reader = Reader {
+        whole: text,
         reading: Reading::default(),
         texts: TEXTS,
+        variables: Variables::default(),
+        evaluated: BTreeSet::new(),
+        aliases: BTreeSet::new(),
     };
     reader.text(text, context);
-    reader.reading
+    reader.ended()
 }
 
 /// Where a command stands.
@@ -146,16 +154,37 @@ impl Passed {
     }
 }
 
-struct Reader {
+struct Reader<'a> {
+    /// The outermost text.
+    whole: &'a str,
     reading: Reading,
     texts: usize,
+    variables: Variables,
+    /// Variables that arithmetic evaluates.
+    evaluated: BTreeSet<String>,
+    /// Names that the text gives another meaning.
+    aliases: BTreeSet<String>,
 }
 
-impl Reader {
+impl Reader<'_> {
+    /// What can only be said at the end, when every variable that the text writes is known.
+    fn ended(mut self) -> Reading {
+        let evaluated = std::mem::take(&mut self.evaluated);
+        if evaluated.iter().any(|name| !self.variables.is_number(name)) {
+            self.unknown(ARITHMETIC);
+        }
+        self.reading
+    }
+
     fn unknown(&mut self, reason: impl Into<String>) {
+        self.unknown_at(reason, "");
+    }
+
+    /// Something unknown with the part of the text that makes it so, as it was written.
+    fn unknown_at(&mut self, reason: impl Into<String>, part: &str) {
         let unknown = Unknown {
             reason: reason.into(),
-            span: None,
+            span: only_place(self.whole, part),
         };
         if self.reading.unknowns.len() < REASONS && !self.reading.unknowns.contains(&unknown) {
             self.reading.unknowns.push(unknown);
@@ -176,6 +205,9 @@ impl Reader {
             }
         };
         script.unknowns.iter().for_each(|why| self.unknown(*why));
+        self.variables.note(&script.commands);
+        self.parameters(&script);
+        self.evaluated.extend(script.evaluated.iter().cloned());
         self.paths(&script, &context);
         let mut passed = Passed::of(&script);
         for command in &script.commands {
@@ -187,13 +219,29 @@ impl Reader {
             };
             self.command(command, &context);
         }
-        for inner in &script.substitutions {
+        for inner in script.substitutions.iter().chain(&script.alone) {
             let context = Context {
                 drained: true,
                 depth: context.depth + 1,
                 ..context.clone()
             };
             self.text(inner, context);
+        }
+    }
+
+    /// What is given to the functions of a text.
+    fn parameters(&mut self, script: &Script) {
+        for command in &script.commands {
+            let Some((name, rest)) = command.words.split_first() else {
+                continue;
+            };
+            if script.functions.contains(name) || name == "set" {
+                let words: Vec<Word> = rest
+                    .iter()
+                    .map(|raw| word::resolve(raw).0.knowing(&self.variables))
+                    .collect();
+                self.variables.given(&words);
+            }
         }
     }
 
@@ -227,20 +275,18 @@ impl Reader {
     }
 
     fn command(&mut self, command: &RawCommand, context: &Context) {
-        for (name, raw) in &command.assignments {
-            if let Err(why) = options::sensitive(name) {
-                self.unknown(why);
+        let reads = command.words.first().is_some_and(|word| word == "read");
+        for assignment in &command.assignments {
+            // It only divides what is read.
+            if !(reads && assignment.name == "IFS") {
+                self.assigned(&assignment.name, &assignment.raw);
             }
-            word::resolve(raw)
-                .1
-                .into_iter()
-                .for_each(|why| self.unknown(why));
         }
         let mut words = Vec::with_capacity(command.words.len());
         for raw in &command.words {
             let (word, risk) = word::resolve(raw);
-            risk.into_iter().for_each(|why| self.unknown(why));
-            words.push(word);
+            risk.into_iter().for_each(|why| self.unknown_at(why, raw));
+            words.push(word.knowing(&self.variables));
         }
         let context = Context {
             fed: context.fed || command.fed,
@@ -251,6 +297,26 @@ impl Reader {
         self.run(words, context);
     }
 
+    /// A variable gets a value, which is `NAME=value` as written.
+    fn assigned(&mut self, name: &str, raw: &str) {
+        let value = raw.split_once('=').map_or("", |(_, value)| value);
+        let (word, risk) = word::resolve(value);
+        risk.into_iter().for_each(|why| self.unknown_at(why, raw));
+        if let Err(why) = options::assigned(name, &word) {
+            self.unknown_at(why, raw);
+        }
+        if let Some(text) = word.fixed() {
+            if text.contains('[') && (text.contains("$(") || text.contains('`')) {
+                self.unknown_at("a value that arithmetic would run", raw);
+            }
+            let named = glimpse::elevation(text);
+            if !named.is_empty() {
+                self.reading.elevation.extend(named);
+                self.unknown_at("a value that names a tool of elevation", raw);
+            }
+        }
+    }
+
     fn run(&mut self, mut words: Vec<Word>, mut context: Context) {
         while let Some(first) = words.first() {
             if context.wrappers.len() > WRAPPED || context.depth > DEPTH {
@@ -259,14 +325,24 @@ impl Reader {
             }
             let path = match first {
                 Word::Fixed(path) => path.clone(),
-                Word::Computed { why, .. } => {
-                    let why = *why;
+                Word::Computed { why, raw, .. } => {
+                    let (why, raw) = (*why, raw.clone());
                     self.record(&words, &context);
                     self.runs(StandardInput::Commands, &context);
-                    return self.unknown(format!("a program name that is computed: {why}"));
+                    return self
+                        .unknown_at(format!("a program name that is computed: {why}"), &raw);
                 }
             };
-            let name = path.rsplit('/').next().unwrap_or_default();
+            if self.aliases.contains(&path) {
+                self.unknown_at("a name that is given another meaning", &path);
+            }
+            // A script of the system has the name of what it starts and stops.
+            let service = path.starts_with("/etc/init.d/");
+            let name = path
+                .rsplit('/')
+                .next()
+                .filter(|_| !service)
+                .unwrap_or(&path);
             let known = WRAPPERS.iter().chain(ELEVATION).find(|w| w.name == name);
             match known {
                 Some(wrapper) => match self.unwrap(wrapper, words, &mut context) {
@@ -277,285 +353,6 @@ impl Reader {
                 None if name == "find" => return self.find(&words, &context),
                 None => return self.program(&path, name, &words, &context),
             }
-        }
-    }
-
-    /// Takes one wrapper off; gives the command in it where that is one of words.
-    fn unwrap(
-        &mut self,
-        wrapper: &Wrapper,
-        words: Vec<Word>,
-        context: &mut Context,
-    ) -> Option<Vec<Word>> {
-        if wrapper.elevates {
-            self.reading.elevation.insert(wrapper.name.to_owned());
-            context.elevated = true;
-        }
-        let skipped = match (wrapper.then, options::skip(wrapper, &words)) {
-            (Then::Unreadable(why), Err(_)) | (_, Err(why)) => {
-                self.unknown(format!("{}: {why}", wrapper.name));
-                self.record(&words, context);
-                self.runs(StandardInput::Commands, context);
-                return None;
-            }
-            (_, Ok(skipped)) => skipped,
-        };
-        let edits = wrapper.name == "sudoedit"
-            || (wrapper.name == "sudo" && has_flag(&words, 'e', "--edit"));
-        if edits || skipped.inert {
-            if edits {
-                self.reading.escapes.insert("sudoedit".to_owned());
-            }
-            self.record(&words, context);
-            return None;
-        }
-        let rest = words.get(skipped.rest..).unwrap_or_default();
-        if wrapper.counts || (rest.is_empty() && skipped.texts.is_empty()) {
-            self.record(&words, context);
-        }
-        self.follow(wrapper, &skipped, rest, context)
-    }
-
-    fn follow(
-        &mut self,
-        wrapper: &Wrapper,
-        skipped: &Skipped,
-        rest: &[Word],
-        context: &mut Context,
-    ) -> Option<Vec<Word>> {
-        let inner = context.within(wrapper.name);
-        for text in &skipped.texts {
-            self.text(text, inner.clone());
-        }
-        let Some(first) = rest.first() else {
-            if skipped.texts.is_empty() && (skipped.shell || wrapper.alone == Alone::Shell) {
-                self.reading.escapes.insert(wrapper.name.to_owned());
-                if context.fed {
-                    self.fed(context);
-                }
-            }
-            if let (Then::Unreadable(why), false) = (wrapper.then, wrapper.operands > 0) {
-                self.runs(StandardInput::Commands, context);
-                self.unknown(why);
-            }
-            return None;
-        };
-        match wrapper.then {
-            Then::Command => {}
-            Then::Text => {
-                self.joined(rest, inner);
-                return None;
-            }
-            Then::CommandOrText => {
-                if matches!(first.fixed(), Some("-c" | "--command")) {
-                    self.joined(rest.get(1..).unwrap_or_default(), inner);
-                    return None;
-                }
-            }
-            Then::Appended => {
-                context.wrappers.push(wrapper.name.to_owned());
-                context.fed = true;
-                return Some(appended(rest, skipped.placeholder.as_deref()));
-            }
-            Then::Nothing => {
-                self.unknown(format!("{}: words that are not known", wrapper.name));
-                return None;
-            }
-            Then::Unreadable(why) => {
-                self.runs(StandardInput::Commands, context);
-                self.unknown(why);
-                return None;
-            }
-        }
-        context.wrappers.push(wrapper.name.to_owned());
-        Some(rest.to_vec())
-    }
-
-    /// Words that a shell reads as text, joined by spaces.
-    fn joined(&mut self, words: &[Word], context: Context) {
-        let fixed: Option<Vec<&str>> = words.iter().map(Word::fixed).collect();
-        match fixed {
-            Some(texts) => self.text(&texts.join(" "), context),
-            None => self.computed(&context),
-        }
-    }
-
-    fn shell(&mut self, name: &str, words: &[Word], context: &Context) {
-        let (mut text_follows, mut reads_input) = (false, false);
-        let mut at = 1;
-        while let Some(word) = words.get(at) {
-            let Some(text) = word.fixed() else { break };
-            let plain = matches!(
-                text,
-                "--login"
-                    | "--noprofile"
-                    | "--norc"
-                    | "--posix"
-                    | "--restricted"
-                    | "--verbose"
-                    | "--noediting"
-            );
-            if text == "--" || text == "-" {
-                at += 1;
-                break;
-            } else if plain {
-            } else if text.starts_with("--") {
-                self.runs(StandardInput::Commands, context);
-                return self.unknown(format!("{name}: {}", options::OPTION));
-            } else if text.len() > 1 && text.starts_with(['-', '+']) {
-                text_follows |= text.starts_with('-') && text.contains('c');
-                reads_input |= text.starts_with('-') && text.contains('s');
-                at += text.matches(['o', 'O']).count();
-            } else {
-                break;
-            }
-            at += 1;
-        }
-        match (text_follows, words.get(at)) {
-            (true, Some(Word::Fixed(text))) => self.text(text, context.within(name)),
-            (true, Some(Word::Computed { .. }) | None) => {
-                self.record(words, context);
-                self.computed(context);
-            }
-            (false, script) => {
-                self.reading.escapes.insert(name.to_owned());
-                self.record(words, context);
-                self.script(script.filter(|_| !reads_input), context);
-            }
-        }
-    }
-
-    /// A shell that reads a file or its input.
-    fn script(&mut self, script: Option<&Word>, context: &Context) {
-        match script {
-            Some(Word::Fixed(path))
-                if path.starts_with("/dev/")
-                    || path.starts_with("/proc/")
-                    || (context.clients && !input::is_ordinary(path)) =>
-            {
-                self.fed(context)
-            }
-            Some(Word::Fixed(_)) => {}
-            Some(Word::Computed { .. }) => self.computed(context),
-            None if context.fed => self.fed(context),
-            None => {}
-        }
-    }
-
-    /// A shell runs what comes on its input.
-    fn fed(&mut self, context: &Context) {
-        self.unknown(FED);
-        self.runs(StandardInput::Commands, context);
-    }
-
-    /// A shell runs a text that is computed, maybe from its input.
-    fn computed(&mut self, context: &Context) {
-        self.unknown(COMPUTED_TEXT);
-        self.runs(StandardInput::Commands, context);
-    }
-
-    /// What becomes of the client's input, where a command has it. What a shell may run counts most.
-    fn runs(&mut self, input: StandardInput, context: &Context) {
-        if context.clients && self.reading.input != StandardInput::Commands {
-            self.reading.input = input;
-        }
-    }
-
-    fn find(&mut self, words: &[Word], context: &Context) {
-        self.record(words, context);
-        let mut left = words.get(1..).unwrap_or_default();
-        while let Some((word, rest)) = left.split_first() {
-            left = rest;
-            match word {
-                Word::Computed {
-                    splits: true, raw, ..
-                } if raw.contains(['$', '`']) => {
-                    self.unknown("find: a computed word that could be an action");
-                }
-                Word::Fixed(text)
-                    if matches!(text.as_str(), "-exec" | "-execdir" | "-ok" | "-okdir") =>
-                {
-                    let end = action_end(rest);
-                    let (action, after) = rest.split_at(end);
-                    let mut inner = context.within("find");
-                    inner.fed = true;
-                    self.run(appended(action, Some("{}")), inner);
-                    left = after;
-                }
-                Word::Fixed(text)
-                    if matches!(text.as_str(), "-fprint" | "-fprint0" | "-fprintf" | "-fls") =>
-                {
-                    self.reading
-                        .paths
-                        .extend(rest.first().map(|path| path.shown().to_owned()));
-                }
-                Word::Fixed(_) | Word::Computed { .. } => {}
-            }
-        }
-    }
-
-    fn program(&mut self, path: &str, name: &str, words: &[Word], context: &Context) {
-        self.record(words, context);
-        if name.is_empty() || path.starts_with('=') {
-            return self.unknown("a program name that shells read differently");
-        }
-        if let Some((_, why)) = UNREADABLE.iter().find(|(builtin, _)| *builtin == path) {
-            let reads = matches!(path, "." | "source");
-            if !reads || !words.get(1).is_some_and(input::is_file) {
-                self.runs(StandardInput::Commands, context);
-            }
-            return self.unknown(*why);
-        }
-        if listed(NAMING, path) {
-            self.naming(path, words);
-        }
-        self.reading.paths.extend(transfer::paths(name, words));
-        let situation = escape::Situation {
-            elevated: context.elevated,
-            drained: context.drained,
-        };
-        if escape::can_escape(name, words, situation) {
-            self.reading.escapes.insert(name.to_owned());
-        }
-        if context.shared && readers::reads(name, words) {
-            self.unknown(SHARED);
-        }
-        let made = input::made_by(name, words);
-        if context.clients && !made.is_data() {
-            self.unknown(match made {
-                StandardInput::Commands => FED,
-                StandardInput::Data | StandardInput::Code => FED_CODE,
-            });
-            self.runs(made, context);
-        }
-    }
-
-    /// Builtins that take variable names: an index in a name is evaluated, and may run a command.
-    fn naming(&mut self, name: &str, words: &[Word]) {
-        let tests = matches!(name, "test" | "[");
-        let named = (tests || name == "printf") && words.iter().any(|w| w.fixed() == Some("-v"));
-        for word in words.iter().skip(1) {
-            let reason = match word {
-                Word::Fixed(text) if text.contains('[') && text.contains(['$', '`']) => {
-                    Some("a name that is evaluated")
-                }
-                Word::Fixed(text) if !tests => {
-                    let variable = text.split(['=', '+', '[']).next().unwrap_or_default();
-                    options::sensitive(variable).err()
-                }
-                Word::Computed { raw, .. }
-                    if !tests && let Some((variable, _)) = options::assignment(raw) =>
-                {
-                    options::sensitive(variable).err()
-                }
-                Word::Computed { raw, .. }
-                    if named || (!tests && name != "printf" && raw.starts_with(['$', '"'])) =>
-                {
-                    Some("a name that is computed")
-                }
-                Word::Fixed(_) | Word::Computed { .. } => None,
-            };
-            reason.into_iter().for_each(|why| self.unknown(why));
         }
     }
 
@@ -577,39 +374,13 @@ pub(super) fn program_name(path: &str) -> &str {
     }
 }
 
-/// A command that gets more words from elsewhere, at its end or in place of a placeholder.
-fn appended(words: &[Word], placeholder: Option<&str>) -> Vec<Word> {
-    let replace = |word: &Word| match (placeholder, word) {
-        (Some(mark), Word::Fixed(text)) if text.contains(mark) => {
-            Word::from_elsewhere(text, ELSEWHERE)
-        }
-        (Some(_) | None, word) => word.clone(),
-    };
-    let mut all: Vec<Word> = words.iter().map(replace).collect();
-    if !all.is_empty() && placeholder.is_none() {
-        all.push(Word::from_elsewhere("…", ELSEWHERE));
+/// Where a part of a text stands, if it does so exactly once.
+fn only_place(text: &str, part: &str) -> Option<(usize, usize)> {
+    if part.is_empty() {
+        return None;
     }
-    all
-}
-
-/// Where the command after `find -exec` ends: before `;`, or at `{} +`.
-fn action_end(words: &[Word]) -> usize {
-    let mut before = "";
-    for (at, word) in words.iter().enumerate() {
-        let text = word.shown();
-        if text == ";" || (text == "+" && before == "{}") {
-            return at;
-        }
-        before = text;
-    }
-    words.len()
-}
-
-fn has_flag(words: &[Word], letter: char, long: &str) -> bool {
-    words
-        .iter()
-        .skip(1)
-        .map_while(Word::fixed)
-        .take_while(|text| text.starts_with('-'))
-        .any(|text| text == long || (!text.starts_with("--") && text.contains(letter)))
+    let (at, _) = text.match_indices(part).next()?;
+    let end = at + part.len();
+    let again = text.get(at + 1..).is_some_and(|rest| rest.contains(part));
+    (!again).then_some((at, end))
 }

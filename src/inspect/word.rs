@@ -1,10 +1,13 @@
 //! One word of shell text: what the program would get for it, where that is certain.
 //!
 //! Quoting is resolved here and nowhere else, without either parser's help. Invariant: a [`Word::Fixed`] is the
-//! exact argument in bash and in a POSIX shell alike; whatever depends on the environment is [`Word::Computed`].
+//! exact argument in bash and in a POSIX shell alike, but for a home folder, which stays `~`; whatever else depends on the
+//! environment is [`Word::Computed`].
 //! It does not look for commands inside a word: `shell` does.
 
 use std::str::Chars;
+
+use super::variables::Variables;
 
 /// A word after quote removal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +22,8 @@ pub(super) enum Word {
         why: &'static str,
         /// Whether it may become no word, or several.
         splits: bool,
+        /// Whether it is known to be data, and no option that the text has built.
+        trusted: bool,
     },
 }
 
@@ -39,12 +44,64 @@ impl Word {
         }
     }
 
+    /// Whether the text begins so, as it would be passed or as it was written.
+    pub(super) fn begins(&self, with: &str) -> bool {
+        self.shown().starts_with(with)
+    }
+
+    /// Whether it is one word for certain.
+    pub(super) fn is_one_word(&self) -> bool {
+        match self {
+            Self::Fixed(_) => true,
+            Self::Computed { splits, .. } => !splits,
+        }
+    }
+
+    /// Whether it is fixed, or data.
+    pub(super) fn is_trusted(&self) -> bool {
+        match self {
+            Self::Fixed(_) => true,
+            Self::Computed { trusted, .. } => *trusted,
+        }
+    }
+
+    /// Whether it is computed and could turn out to be an option. Names of files are not taken for options.
+    pub(super) fn may_be_option(&self) -> bool {
+        match self {
+            Self::Fixed(_) => false,
+            Self::Computed { raw, trusted, .. } => {
+                let begins = raw.trim_start_matches('"');
+                let open = begins.starts_with(['$', '`', '{', '-'])
+                    || begins.is_empty()
+                    || raw.contains("{-")
+                    || raw.contains(",-");
+                !trusted && open
+            }
+        }
+    }
+
+    /// The word, with what is known of the variables in it.
+    pub(super) fn knowing(self, variables: &Variables) -> Self {
+        match self {
+            Self::Computed {
+                raw, why, splits, ..
+            } if raw.contains('$') => Self::Computed {
+                splits: splits && !variables.is_plain(&raw),
+                trusted: variables.is_data(&raw),
+                raw,
+                why,
+            },
+            known => known,
+        }
+    }
+
     /// A stand-in for words that come from elsewhere.
     pub(super) fn from_elsewhere(raw: &str, why: &'static str) -> Self {
         Self::Computed {
             raw: raw.to_owned(),
             why,
             splits: true,
+            trusted: false,
         }
     }
 }
@@ -65,6 +122,7 @@ pub(super) fn resolve(raw: &str) -> (Word, Risk) {
                 raw: raw.to_owned(),
                 why,
                 splits: !is_one_word(raw),
+                trusted: false,
             };
             (word, risk(raw))
         }
@@ -105,8 +163,8 @@ impl Scan<'_> {
             self.text.push('[');
             return Ok(());
         }
-        if self.left.as_str().starts_with('~') {
-            return Err("a home folder");
+        if let Some(rest) = self.left.as_str().strip_prefix('~') {
+            self.home(rest)?;
         }
         while let Some(c) = self.left.next() {
             match c {
@@ -125,6 +183,22 @@ impl Scan<'_> {
                 plain => self.text.push(plain),
             }
         }
+        Ok(())
+    }
+
+    /// A home folder stays as it is written: it is one word, no option, and the program in it has its own name.
+    fn home(&mut self, rest: &str) -> Result<(), &'static str> {
+        let name = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
+        let end = rest.find(|c| !name(c)).unwrap_or(rest.len());
+        let user = rest.get(..end).unwrap_or_default();
+        let after = rest.get(end..).unwrap_or_default();
+        // `~-` and `~1` are folders of before.
+        let is_user = user.is_empty() || user.starts_with(|c: char| c.is_ascii_alphabetic());
+        if !is_user || !(after.is_empty() || after.starts_with('/')) {
+            return Err("a home folder");
+        }
+        self.text.push('~');
+        self.left.next();
         Ok(())
     }
 
@@ -281,7 +355,8 @@ mod tests {
             "s*",
             "su?o",
             "[s]udo",
-            "~/x",
+            "~+/x",
+            "~$x",
             "{a,b}",
             "\"$x\"",
             "$((1))",

@@ -63,6 +63,8 @@ mod postgres;
 
 mod config;
 
+mod inspect;
+
 mod drain;
 
 mod demo;

@@ -9,8 +9,8 @@ use brush_parser::ast::{
 };
 use brush_parser::{Parser, ParserOptions};
 
-use super::expansion;
-use super::{INCOMPLETE, Opinion, RawCommand, Script};
+use super::{INCOMPLETE, Opinion, RawAssignment, RawCommand, Script};
+use super::{arithmetic, expansion};
 
 /// The stand-in for a process substitution among the words.
 pub(super) const PROCESS: &str = "<()";
@@ -85,6 +85,7 @@ impl Walk {
             }
             Command::Function(function) => {
                 self.word(&function.fname);
+                self.script.functions.push(function.fname.value.clone());
                 let flow = self.redirects(function.body.1.as_ref(), flow);
                 self.compound(&function.body.0, flow);
             }
@@ -111,7 +112,15 @@ impl Walk {
             CompoundCommand::Subshell(c) => self.list(&c.list, flow),
             CompoundCommand::ForClause(c) => {
                 self.script.commands.push(RawCommand {
-                    assignments: vec![(c.variable_name.clone(), String::new())],
+                    assignments: vec![RawAssignment {
+                        name: c.variable_name.clone(),
+                        raw: String::new(),
+                        // Without words it goes through the parameters.
+                        each: c
+                            .values
+                            .as_ref()
+                            .map(|words| words.iter().map(|w| w.value.clone()).collect()),
+                    }],
                     ..RawCommand::default()
                 });
                 c.values.iter().flatten().for_each(|w| self.word(w));
@@ -151,9 +160,11 @@ impl Walk {
         let prefix = simple.prefix.iter().flat_map(|p| &p.0);
         for item in prefix {
             if let CommandPrefixOrSuffixItem::AssignmentWord(assignment, word) = item {
-                found
-                    .assignments
-                    .push((self.assignment(assignment), word.value.clone()));
+                found.assignments.push(RawAssignment {
+                    name: self.assignment(assignment),
+                    raw: word.value.clone(),
+                    each: None,
+                });
             } else {
                 self.item(item, &mut found, &mut flow);
             }
@@ -166,7 +177,7 @@ impl Walk {
             self.item(item, &mut found, &mut flow);
         }
         self.opinion
-            .note("assign", found.assignments.iter().map(|a| a.1.as_str()));
+            .note("assign", found.assignments.iter().map(|a| a.raw.as_str()));
         self.opinion
             .note("run", found.words.iter().map(String::as_str));
         found.fed = flow.fed;
@@ -221,9 +232,7 @@ impl Walk {
         match &assignment.name {
             AssignmentName::VariableName(name) => name.clone(),
             AssignmentName::ArrayElementName(name, index) => {
-                if !index.chars().all(|c| c.is_ascii_digit()) {
-                    self.script.unknowns.push("an array with computed places");
-                }
+                arithmetic::read(index, &mut self.script);
                 name.clone()
             }
         }
@@ -260,7 +269,7 @@ impl Walk {
             }
             IoRedirect::HereDocument(_, document) => {
                 if document.requires_expansion {
-                    expansion::refuse_commands(&document.doc.value, &mut self.script);
+                    expansion::here_document(&document.doc.value, &self.options, &mut self.script);
                 }
                 (true, false)
             }
@@ -312,12 +321,24 @@ impl Walk {
         }
     }
 
-    /// `[[ … ]]`: a plain POSIX shell runs it as a program, and its `&&` would then begin another command.
+    /// `[[ … ]]`: a plain POSIX shell runs it as a program, which fails, and what follows a `||` would then be another
+    /// command. So that must be nothing that is a program.
     fn test(&mut self, expression: &ExtendedTestExpr) {
         match expression {
-            ExtendedTestExpr::And(..)
-            | ExtendedTestExpr::Or(..)
-            | ExtendedTestExpr::Parenthesized(_) => {
+            ExtendedTestExpr::And(left, right) => {
+                self.test(left);
+                self.test(right);
+            }
+            ExtendedTestExpr::Or(left, right) => {
+                self.test(left);
+                if !begins_with_operator(right) {
+                    self.script
+                        .unknowns
+                        .push("a test that shells read differently");
+                }
+                self.test(right);
+            }
+            ExtendedTestExpr::Parenthesized(_) => {
                 self.script
                     .unknowns
                     .push("a test that shells read differently");
@@ -335,24 +356,45 @@ impl Walk {
             }
             ExtendedTestExpr::BinaryTest(predicate, left, right) => {
                 use brush_parser::ast::BinaryPredicate as B;
-                if matches!(
-                    predicate,
+                match predicate {
                     B::ArithmeticEqualTo
-                        | B::ArithmeticNotEqualTo
-                        | B::ArithmeticLessThan
-                        | B::ArithmeticLessThanOrEqualTo
-                        | B::ArithmeticGreaterThan
-                        | B::ArithmeticGreaterThanOrEqualTo
-                        | B::LeftSortsBeforeRight
-                        | B::LeftSortsAfterRight
-                ) {
-                    self.script
-                        .unknowns
-                        .push("a test that evaluates arithmetic");
+                    | B::ArithmeticNotEqualTo
+                    | B::ArithmeticLessThan
+                    | B::ArithmeticLessThanOrEqualTo
+                    | B::ArithmeticGreaterThan
+                    | B::ArithmeticGreaterThanOrEqualTo => {
+                        arithmetic::read(left.value.trim_matches('"'), &mut self.script);
+                        arithmetic::read(right.value.trim_matches('"'), &mut self.script);
+                    }
+                    // A plain POSIX shell redirects.
+                    B::LeftSortsBeforeRight | B::LeftSortsAfterRight => {
+                        self.script
+                            .unknowns
+                            .push("a test that shells read differently");
+                    }
+                    _ => {}
                 }
                 self.word(left);
                 self.word(right);
             }
+        }
+    }
+}
+
+/// Whether what follows a `||` begins with an operator such as `-f`, which is no program.
+fn begins_with_operator(expression: &ExtendedTestExpr) -> bool {
+    match expression {
+        // This one may be left out.
+        ExtendedTestExpr::UnaryTest(UnaryPredicate::StringHasNonZeroLength, _) => false,
+        ExtendedTestExpr::UnaryTest(..) => true,
+        ExtendedTestExpr::Not(inner) => begins_with_operator(inner),
+        ExtendedTestExpr::And(left, _) | ExtendedTestExpr::Or(left, _) => {
+            begins_with_operator(left)
+        }
+        ExtendedTestExpr::Parenthesized(_) => false,
+        // A name of which nobody knows what it is.
+        ExtendedTestExpr::BinaryTest(_, left, _) => {
+            !left.value.is_empty() && left.value.chars().all(|c| c.is_ascii_digit())
         }
     }
 }

@@ -1,15 +1,16 @@
 //! Expansions inside one raw word: which texts it runs, and which parts cannot be judged.
 //!
-//! Arithmetic over variables is not judged: a variable's value is evaluated as an expression, and an array index in
-//! it may hold a command substitution. The same goes for indirect and transformed parameters.
+//! Indirect parameters and those that are evaluated again are not judged.
 
 use brush_parser::ParserOptions;
 use brush_parser::ast::UnexpandedArithmeticExpr;
-use brush_parser::word::{self, Parameter, ParameterExpr, WordPiece, WordPieceWithSource};
+use brush_parser::word::{
+    self, Parameter, ParameterExpr, ParameterTransformOp, WordPiece, WordPieceWithSource,
+};
 
-use super::Script;
+use super::{Script, arithmetic};
 
-const ARITHMETIC: &str = "arithmetic over variables, whose values are evaluated";
+const COMPUTES: &str = "an expansion that computes a name or a value";
 const INNER: &str = "a command inside an expansion";
 
 /// Adds what the raw word runs to the script.
@@ -23,20 +24,35 @@ pub(super) fn read(raw: &str, options: &ParserOptions, script: &mut Script) {
     }
 }
 
-/// Text that is expanded but not split into words, such as a here-document: any command in it is unknown.
-pub(super) fn refuse_commands(text: &str, script: &mut Script) {
+/// Adds what a here-document runs. Its substitutions are told by this parser alone.
+pub(super) fn here_document(text: &str, options: &ParserOptions, script: &mut Script) {
+    if !text.contains(['$', '`']) {
+        return;
+    }
+    if text.contains("$[") {
+        script.unknowns.push(INNER);
+    }
+    match word::parse_heredoc(text, options) {
+        Ok(pieces) => {
+            let before = std::mem::take(&mut script.substitutions);
+            pieces.iter().for_each(|p| piece(p, script));
+            let found = std::mem::replace(&mut script.substitutions, before);
+            script.alone.extend(found);
+        }
+        Err(_) => script.unknowns.push("an expansion that could not be read"),
+    }
+}
+
+/// The text of an operator of an expansion: any command in it is unknown.
+fn refuse_commands(text: &str, script: &mut Script) {
     if text.contains("$(") || text.contains('`') || text.contains("$[") || text.contains("${") {
         script.unknowns.push(INNER);
     }
 }
 
-/// An arithmetic expression: only numbers and operators are certain.
+/// An arithmetic expression.
 pub(super) fn arithmetic(expression: &UnexpandedArithmeticExpr, script: &mut Script) {
-    if expression.value.contains(|c: char| {
-        !(c.is_ascii_digit() || c.is_whitespace() || "+-*/%<>=!&|^~?:,".contains(c))
-    }) {
-        script.unknowns.push(ARITHMETIC);
-    }
+    arithmetic::read(&expression.value, script);
 }
 
 /// The depth is that of double quotes in double quotes, which the grammar itself does not nest without brackets.
@@ -112,21 +128,69 @@ fn parameter(expression: &ParameterExpr, script: &mut Script) {
             name(parameter, script);
             refuse_commands(operand.as_deref().unwrap_or_default(), script);
         }
-        _ => script
-            .unknowns
-            .push("an expansion that computes a name or a value"),
+        P::UppercaseFirstChar {
+            parameter,
+            indirect: false,
+            pattern: operand,
+        }
+        | P::UppercasePattern {
+            parameter,
+            indirect: false,
+            pattern: operand,
+        }
+        | P::LowercaseFirstChar {
+            parameter,
+            indirect: false,
+            pattern: operand,
+        }
+        | P::LowercasePattern {
+            parameter,
+            indirect: false,
+            pattern: operand,
+        } => {
+            name(parameter, script);
+            refuse_commands(operand.as_deref().unwrap_or_default(), script);
+        }
+        P::ReplaceSubstring {
+            parameter,
+            indirect: false,
+            pattern,
+            replacement,
+            ..
+        } => {
+            name(parameter, script);
+            refuse_commands(pattern, script);
+            refuse_commands(replacement.as_deref().unwrap_or_default(), script);
+        }
+        P::Substring {
+            parameter,
+            indirect: false,
+            offset,
+            length,
+        } => {
+            name(parameter, script);
+            arithmetic(offset, script);
+            length.iter().for_each(|length| arithmetic(length, script));
+        }
+        P::Transform {
+            parameter,
+            indirect: false,
+            op:
+                ParameterTransformOp::Quoted
+                | ParameterTransformOp::ToLowerCase
+                | ParameterTransformOp::ToUpperCase
+                | ParameterTransformOp::CapitalizeInitial,
+        } => name(parameter, script),
+        _ => script.unknowns.push(COMPUTES),
     }
 }
 
 fn name(parameter: &Parameter, script: &mut Script) {
-    let certain = match parameter {
+    match parameter {
         Parameter::Positional(_)
         | Parameter::Special(_)
         | Parameter::Named(_)
-        | Parameter::NamedWithAllIndices { .. } => true,
-        Parameter::NamedWithIndex { index, .. } => index.chars().all(|c| c.is_ascii_digit()),
-    };
-    if !certain {
-        script.unknowns.push(ARITHMETIC);
+        | Parameter::NamedWithAllIndices { .. } => {}
+        Parameter::NamedWithIndex { index, .. } => arithmetic::read(index, script),
     }
 }

@@ -1,0 +1,153 @@
+//! Whether a git command can run a program of somebody's choice, or opens an editor.
+//!
+//! A subcommand that is not known may be an alias for anything.
+
+use super::super::table::listed;
+use super::super::word::Word;
+
+const ORDINARY: &str = "add apply archive blame branch cat-file checkout cherry-pick clean clone count-objects describe diff \
+    fetch for-each-ref fsck gc grep init log ls-files ls-remote ls-tree merge merge-base mv name-rev prune pull push reflog \
+    remote reset restore rev-list rev-parse revert rm shortlog show show-ref stash status switch symbolic-ref tag \
+    update-index var verify-commit verify-tag version whatchanged worktree";
+
+/// Options by which an ordinary subcommand runs something, by their beginning: git takes shortened ones.
+const RUNNING: [&str; 11] = [
+    "--upload",
+    "--receive",
+    "--exec",
+    "--open",
+    "-O",
+    "--ext-diff",
+    "--textconv",
+    "-c",
+    "--config",
+    "--template",
+    "--edit",
+];
+
+/// Whether this use runs nothing.
+pub(super) fn is_harmless(arguments: &[Word]) -> bool {
+    let mut left = arguments;
+    let subcommand = loop {
+        match left {
+            [Word::Fixed(option), value, rest @ ..]
+                if matches!(option.as_str(), "-C" | "--git-dir" | "--work-tree")
+                    && !value.may_be_option() =>
+            {
+                left = rest;
+            }
+            [Word::Fixed(option), rest @ ..]
+                if option == "--no-pager" || option.starts_with("--git-dir=") =>
+            {
+                left = rest;
+            }
+            [] => return true,
+            [Word::Fixed(first), rest @ ..] => {
+                left = rest;
+                break first.as_str();
+            }
+            [Word::Computed { .. }, ..] => return false,
+        }
+    };
+    let has = |wanted: &[&str]| {
+        left.iter()
+            .filter_map(Word::fixed)
+            .any(|text| wanted.contains(&text))
+    };
+    match subcommand {
+        "--version" | "--help" => true,
+        "config" => reads_config(left),
+        "commit" => tells_message(left),
+        "submodule" => matches!(
+            left.first().and_then(Word::fixed),
+            None | Some("update" | "status" | "init" | "sync" | "summary")
+        ),
+        "rebase" => {
+            !left.is_empty()
+                && !left.iter().any(|word| runs(word) || opens(word, "iexX"))
+                && !has(&["--interactive", "--continue", "--edit-todo", "--skip"])
+        }
+        "checkout" | "switch" => !has(&["-p", "--patch"]),
+        "add" | "reset" | "restore" | "stash"
+            if has(&["-p", "--patch", "-i", "--interactive", "-e", "--edit"]) =>
+        {
+            false
+        }
+        "tag" if has(&["-a", "-s", "--annotate", "--sign"]) => {
+            tells_message(left) && !left.iter().any(runs)
+        }
+        "clone" | "fetch" | "pull" | "ls-remote" | "push"
+            if left
+                .iter()
+                .any(|word| opens(word, "u") && subcommand == "clone") =>
+        {
+            false
+        }
+        known => listed(ORDINARY, known) && !left.iter().any(runs),
+    }
+}
+
+/// A word by which a program is run: an option, or an address of a helper such as `ext::`.
+fn runs(word: &Word) -> bool {
+    match word {
+        Word::Fixed(text) => {
+            RUNNING.iter().any(|option| text.starts_with(option)) || text.contains("::")
+        }
+        Word::Computed { .. } => word.may_be_option(),
+    }
+}
+
+/// Whether a word is a bundle of short options with one of these letters.
+fn opens(word: &Word, letters: &str) -> bool {
+    let text = word.shown();
+    text.starts_with('-') && !text.starts_with("--") && text.contains(|c| letters.contains(c))
+}
+
+/// Whether a message is given, so that no editor opens.
+fn tells_message(arguments: &[Word]) -> bool {
+    let given = ["-m", "-am", "-F", "-C", "--message", "--file", "--no-edit"];
+    let edits = [
+        "-e",
+        "--edit",
+        "-p",
+        "--patch",
+        "--interactive",
+        "-c",
+        "--reedit",
+    ];
+    let any = |list: &[&str]| {
+        let mut shown = arguments.iter().map(Word::shown);
+        shown.any(|text| list.iter().any(|option| text.starts_with(option)))
+    };
+    any(&given) && !any(&edits)
+}
+
+/// A setting may name a program, so it may only be read.
+fn reads_config(arguments: &[Word]) -> bool {
+    let reading = [
+        "--get",
+        "--get-all",
+        "--get-regexp",
+        "--list",
+        "-l",
+        "get",
+        "list",
+    ];
+    let scopes = [
+        "--global",
+        "--local",
+        "--system",
+        "--show-origin",
+        "--name-only",
+        "-z",
+    ];
+    let rest: Vec<&Word> = arguments
+        .iter()
+        .filter(|word| !scopes.contains(&word.shown()))
+        .collect();
+    match rest.as_slice() {
+        [Word::Fixed(first), ..] if reading.contains(&first.as_str()) => true,
+        [Word::Fixed(name)] => !name.starts_with('-') && name != "edit",
+        _ => false,
+    }
+}

@@ -1,0 +1,190 @@
+//! What kind of text a command substitution yields, by the programs in it: a number, one plain word, or what stands in
+//! files and on the system. All else may be built by the text itself.
+//!
+//! It reads only the simplest substitutions, pipelines of fixed words, and takes any other for built. That they run nothing
+//! else is not its business: they are read like any command.
+
+use super::table::listed;
+use super::word;
+
+/// Most programs in a pipeline that is looked at.
+const STAGES: usize = 6;
+
+/// Whether a substitution yields a number.
+pub(super) fn is_number(inner: &str) -> bool {
+    let Some(stages) = stages(inner) else {
+        return false;
+    };
+    let Some(words) = stages.last() else {
+        return false;
+    };
+    let arguments = words.get(1..).unwrap_or_default();
+    let flagged = |letter: char| {
+        arguments
+            .iter()
+            .any(|word| word.starts_with('-') && !word.starts_with("--") && word.contains(letter))
+    };
+    match words.first().map(String::as_str) {
+        Some("nproc") => true,
+        // With names it prints them as well.
+        Some("wc") => stages.len() > 1 && arguments.iter().all(|word| word.starts_with('-')),
+        Some("grep" | "egrep" | "zgrep" | "pgrep") => {
+            flagged('c') && !arguments.iter().any(|word| word.contains("-o"))
+        }
+        Some("id") => flagged('u') && !flagged('n'),
+        Some("date") => arguments
+            .iter()
+            .all(|word| numeric_format(word) || word == "-u"),
+        Some("seq") => arguments
+            .iter()
+            .all(|word| word.chars().all(|c| c.is_ascii_digit())),
+        _ => false,
+    }
+}
+
+/// Whether a substitution yields one word that is no option.
+pub(super) fn is_plain(inner: &str) -> bool {
+    if is_number(inner) {
+        return true;
+    }
+    let Some(stages) = stages(inner) else {
+        return false;
+    };
+    let [words] = stages.as_slice() else {
+        return false;
+    };
+    let arguments = words.get(1..).unwrap_or_default();
+    match words.first().map(String::as_str) {
+        Some("hostname" | "whoami" | "uname" | "arch" | "pwd" | "nproc" | "id" | "tty") => {
+            arguments.iter().all(|word| word.starts_with('-'))
+        }
+        Some("date") => arguments.iter().all(|word| {
+            word == "-u" || (word.starts_with("+%") && !word.contains([' ', '\n', '\t']))
+        }),
+        _ => false,
+    }
+}
+
+/// Programs that print what stands in files or on the system, and nothing of their own words.
+const TELLING: &str = "cat ls cut sort uniq head tail grep egrep pgrep docker kubectl getent hostname seq find wc nproc date id whoami uname pwd";
+
+/// Whether a substitution yields what stands in files or on the system.
+pub(super) fn is_told(inner: &str) -> bool {
+    if is_plain(inner) {
+        return true;
+    }
+    let file = inner.trim().strip_prefix('<');
+    if let Some(file) = file {
+        return !file.contains(['<', '(', '$', '`', ';', '&', '|']);
+    }
+    stages(inner).is_some_and(|stages| {
+        stages.iter().all(|words| {
+            let named = words.first().is_some_and(|name| listed(TELLING, name));
+            // Formats and names of files may hold any text.
+            named
+                && !words.iter().skip(1).any(|word| {
+                    word.contains(['{', '%', '=', '\\'])
+                        || word.starts_with("--")
+                        || word.starts_with('+')
+                        || word.contains("printf")
+                })
+        })
+    })
+}
+
+fn numeric_format(word: &str) -> bool {
+    let Some(format) = word.strip_prefix('+') else {
+        return false;
+    };
+    !format.is_empty()
+        && format.split('%').skip(1).all(|part| {
+            matches!(
+                part,
+                "s" | "H" | "M" | "S" | "Y" | "m" | "d" | "j" | "u" | "w" | "y" | "N"
+            )
+        })
+        && format.starts_with('%')
+}
+
+/// The words of each program of a pipeline, where all of them are fixed.
+fn stages(inner: &str) -> Option<Vec<Vec<String>>> {
+    if inner.contains([
+        '(', ')', ';', '&', '`', '<', '>', '\n', '#', '{', '}', '"', '\'', '\\', '*', '?', '[',
+        '!', '$',
+    ]) {
+        return None;
+    }
+    let stages: Vec<Vec<String>> = inner
+        .split('|')
+        .map(|stage| {
+            let words = stage.split_ascii_whitespace();
+            words
+                .filter_map(|raw| word::resolve(raw).0.fixed().map(str::to_owned))
+                .collect()
+        })
+        .collect();
+    let whole = stages
+        .iter()
+        .all(|words| words.first().is_some_and(|name| !name.contains('=')));
+    (stages.len() <= STAGES && whole).then_some(stages)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_prints_a_number_a_word_or_what_files_hold_is_known() {
+        for inner in [
+            "nproc",
+            "ls | wc -l",
+            "date +%s",
+            "id -u",
+            "grep -c x f",
+            "pgrep -c x",
+        ] {
+            assert!(is_number(inner), "{inner}");
+        }
+        for inner in ["hostname -s", "date +%F", "date -u +%Y%m%dT%H", "whoami"] {
+            assert!(is_plain(inner), "{inner}");
+        }
+        for inner in [
+            "cat hosts",
+            "< hosts",
+            "docker ps -q",
+            "ls /srv | head -n 1",
+        ] {
+            assert!(is_told(inner), "{inner}");
+        }
+    }
+
+    #[test]
+    fn what_a_text_can_make_print_anything_is_not() {
+        for inner in [
+            "echo 1",
+            "printf x",
+            "wc -l f",
+            "date +--x",
+            "date +%F;id",
+            "cat f | tr a b",
+            "cat <<< x",
+            "cat f | sed s/a/b/",
+            "docker ps --format x",
+            "find . -printf x",
+            "hostname $x",
+            "basename --x",
+        ] {
+            assert!(!is_number(inner) && !is_plain(inner), "{inner}");
+        }
+        for inner in [
+            "echo x",
+            "cat f | tr a b",
+            "docker ps --format x",
+            "cat $(id)",
+            "cat f; id",
+            "cat <<< x",
+        ] {
+            assert!(!is_told(inner), "{inner}");
+        }
+    }
+}

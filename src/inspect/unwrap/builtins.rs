@@ -1,0 +1,196 @@
+//! Builtins of the shell that run text, evaluate names or change what names mean.
+//!
+//! Each is read by what it does with these words; where it could do more, that is unknown.
+
+use super::super::input;
+use super::super::options;
+use super::super::shell;
+use super::super::sole;
+use super::super::table::{NAMING, UNREADABLE, WRAPPERS, listed};
+use super::super::word::Word;
+use super::{Context, Reader};
+use crate::domain::command::StandardInput;
+
+const MEANING: &str = "a name that is given another meaning";
+const HISTORY: &str = "a command from the history";
+const EVALUATED: &str = "a name that is evaluated";
+
+impl Reader<'_> {
+    /// Reads a builtin; whether it is one whose words are no ordinary arguments.
+    pub(super) fn builtin(&mut self, name: &str, words: &[Word], context: &Context) -> bool {
+        let arguments = words.get(1..).unwrap_or_default();
+        match name {
+            "alias" => self.alias(arguments, context),
+            "trap" => self.trap(arguments, context),
+            "history" => {
+                let looks = |text: &str| {
+                    matches!(text, "-c" | "-w" | "-a") || text.chars().all(|c| c.is_ascii_digit())
+                };
+                self.allowing(words, looks, HISTORY);
+            }
+            "hash" => self.allowing(words, |text| matches!(text, "-r" | "-l"), MEANING),
+            "enable" => self.allowing(words, |text| matches!(text, "-a" | "-p"), MEANING),
+            "bind" => self.allowing(
+                words,
+                |text| matches!(text, "-l" | "-p" | "-P" | "-v" | "-V" | "-s" | "-S"),
+                "text that runs later",
+            ),
+            "complete" => self.allowing(words, |text| text == "-p", "text that runs later"),
+            "let" => self.let_(arguments),
+            "mapfile" | "readarray" => {
+                let plain = |text: &str| {
+                    !text.contains('[') && !text.starts_with("-C") && !text.starts_with("-c")
+                };
+                self.allowing(words, plain, "text that a builtin may run");
+            }
+            _ => return self.unreadable(name, words, context),
+        }
+        true
+    }
+
+    fn unreadable(&mut self, name: &str, words: &[Word], context: &Context) -> bool {
+        if let Some((_, why)) = UNREADABLE.iter().find(|(builtin, _)| *builtin == name) {
+            let reads = matches!(name, "." | "source");
+            if !reads || !words.get(1).is_some_and(input::is_file) {
+                self.runs(StandardInput::Commands, context);
+            }
+            self.unknown_at(*why, words.first().map_or("", Word::shown));
+            return true;
+        }
+        let waits = name == "wait" && !words.iter().any(|word| word.begins("-p"));
+        if listed(NAMING, name) && !waits {
+            self.naming(name, words);
+        }
+        false
+    }
+
+    /// A builtin that is harmless with some words only.
+    fn allowing(&mut self, words: &[Word], harmless: impl Fn(&str) -> bool, why: &'static str) {
+        let (name, arguments) = words
+            .split_first()
+            .map_or(("", words), |(name, rest)| (name.shown(), rest));
+        if !arguments
+            .iter()
+            .all(|word| word.fixed().is_some_and(&harmless))
+        {
+            self.unknown_at(why, name);
+        }
+    }
+
+    /// Another name for one ordinary program with some of its words. Where the text itself uses it, or it hides a program
+    /// that has the name, it is unknown.
+    fn alias(&mut self, arguments: &[Word], context: &Context) {
+        for word in arguments {
+            let Some(text) = word.fixed() else {
+                self.unknown_at(MEANING, word.shown());
+                continue;
+            };
+            let Some((name, value)) = text.split_once('=') else {
+                if text != "-p" && text.starts_with('-') {
+                    self.unknown_at(MEANING, text);
+                }
+                continue;
+            };
+            self.text(value, context.within("alias"));
+            let command = sole::read(value);
+            let plain = command.is_some_and(|command| {
+                let wraps = WRAPPERS
+                    .iter()
+                    .any(|wrapper| wrapper.name == command.program);
+                let same = command.program == name;
+                !value.ends_with(' ') && !wraps && (same || super::program::is_unknown(name))
+            });
+            if !plain {
+                self.unknown(MEANING);
+            }
+            self.aliases.insert(name.to_owned());
+        }
+    }
+
+    /// Text that runs when a signal comes, or the shell ends.
+    fn trap(&mut self, arguments: &[Word], context: &Context) {
+        let mut left = arguments;
+        if let [Word::Fixed(first), rest @ ..] = left
+            && first == "--"
+        {
+            left = rest;
+        }
+        match left {
+            [] => {}
+            [Word::Fixed(text), ..] if matches!(text.as_str(), "" | "-" | "-l" | "-p") => {}
+            // A signal alone is reset.
+            [Word::Fixed(text)] if text.chars().all(|c| c.is_ascii_alphanumeric()) => {
+                self.unknown("text that runs later");
+            }
+            [Word::Fixed(text), ..] => self.text(text, context.within("trap")),
+            [word, ..] => self.unknown_at("text that runs later", word.shown()),
+        }
+    }
+
+    fn let_(&mut self, arguments: &[Word]) {
+        for word in arguments {
+            match word {
+                Word::Fixed(text) => match shell::evaluated(text) {
+                    Ok(names) => self.evaluated.extend(names),
+                    Err(why) => self.unknown_at(why, text),
+                },
+                Word::Computed { raw, .. } => self.unknown_at(EVALUATED, raw),
+            }
+        }
+    }
+
+    /// Builtins that take variable names: an index in a name is evaluated, and may run a command.
+    fn naming(&mut self, name: &str, words: &[Word]) {
+        let tests = matches!(name, "test" | "[");
+        let named = (tests || name == "printf") && words.iter().any(|w| w.fixed() == Some("-v"));
+        for word in words.iter().skip(1) {
+            let text = word.shown().to_owned();
+            let reason = match word {
+                Word::Fixed(text)
+                    if text.contains('[')
+                        && text.contains(['$', '`'])
+                        && (named || !matches!(name, "printf" | "test" | "[")) =>
+                {
+                    Some(EVALUATED)
+                }
+                Word::Fixed(text) if !tests && name != "printf" => {
+                    match options::assignment(text) {
+                        Some((variable, _)) => {
+                            self.assigned(variable, text);
+                            None
+                        }
+                        None if matches!(name, "export" | "unset") || text.starts_with('-') => {
+                            (text.starts_with('-')
+                                && matches!(name, "declare" | "typeset" | "local")
+                                && text.contains('n'))
+                            .then_some("a name for another variable")
+                        }
+                        None => {
+                            let variable = text.split(['=', '+', '[']).next().unwrap_or_default();
+                            options::sensitive(variable).err()
+                        }
+                    }
+                }
+                Word::Fixed(text) if name == "printf" && named => options::sensitive(text).err(),
+                Word::Computed { raw, .. }
+                    if !tests
+                        && name != "printf"
+                        && let Some((variable, _)) = options::assignment(raw) =>
+                {
+                    let variable = variable.to_owned();
+                    self.assigned(&variable, raw);
+                    None
+                }
+                Word::Computed { raw, .. }
+                    if named || (!tests && name != "printf" && raw.starts_with(['$', '"'])) =>
+                {
+                    Some("a name that is computed")
+                }
+                Word::Fixed(_) | Word::Computed { .. } => None,
+            };
+            reason
+                .into_iter()
+                .for_each(|why| self.unknown_at(why, &text));
+        }
+    }
+}

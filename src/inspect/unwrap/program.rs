@@ -1,0 +1,182 @@
+//! A program that is no wrapper and no shell: whether it can start one, and what it is told to run.
+//!
+//! Invariant: a program of which nothing is known is not handed the name of a tool of elevation or of a shell unnoticed: it
+//! may be one that runs its words.
+
+use super::super::escape;
+use super::super::glimpse;
+use super::super::input;
+use super::super::readers;
+use super::super::table::{SHELLS, SPAWNS, STRONG, Spawn, TELLING, listed};
+use super::super::transfer;
+use super::super::word::Word;
+use super::shells::FED;
+use super::{Context, Reader, SHARED};
+use crate::domain::command::StandardInput;
+
+const MANUALS: &str = "man info pinfo less more most pg pager";
+const FED_CODE: &str = "code read by a program from its input";
+
+impl Reader<'_> {
+    pub(super) fn program(&mut self, path: &str, name: &str, words: &[Word], context: &Context) {
+        self.record(words, context);
+        if name.is_empty() || path.starts_with(['=', '-', '!']) {
+            return self.unknown_at("a program name that shells read differently", path);
+        }
+        if self.builtin(path, words, context) {
+            return;
+        }
+        self.reading.paths.extend(transfer::paths(name, words));
+        let left = self.spawned(name, words, context);
+        let words = left.as_slice();
+        let situation = escape::Situation {
+            elevated: context.elevated,
+            drained: context.drained,
+            fed: context.fed,
+        };
+        if escape::can_escape(name, words, situation) {
+            self.reading.escapes.insert(name.to_owned());
+            // Its code may name a tool; a manual only tells of one.
+            if !listed(MANUALS, name) {
+                let tools = words
+                    .iter()
+                    .skip(1)
+                    .map(Word::shown)
+                    .flat_map(glimpse::elevation);
+                let strong = tools.filter(|tool| listed(STRONG, tool));
+                self.reading.elevation.extend(strong);
+            }
+        }
+        if is_unknown(name) {
+            self.suspected(name, words);
+        }
+        if context.shared && readers::reads(name, words) {
+            self.unknown(SHARED);
+        }
+        self.reads_input(name, words, context);
+    }
+
+    /// What a program makes of its input.
+    fn reads_input(&mut self, name: &str, words: &[Word], context: &Context) {
+        let made = input::made_by(name, words);
+        if context.clients && !made.is_data() {
+            self.unknown(match made {
+                StandardInput::Commands => FED,
+                StandardInput::Data | StandardInput::Code => FED_CODE,
+            });
+            self.runs(made, context);
+        } else if made == StandardInput::Code && (context.fed || listed(TOLD, name)) {
+            self.unknown_at(FED_CODE, words.first().map_or("", Word::shown));
+        }
+    }
+
+    /// Reads the texts in options by which a program starts another, and gives the words without them.
+    fn spawned(&mut self, name: &str, words: &[Word], context: &Context) -> Vec<Word> {
+        let Some(spawn) = SPAWNS.iter().find(|spawn| listed(spawn.names, name)) else {
+            return words.to_vec();
+        };
+        let before = self.reading.commands.len();
+        let mut kept = Vec::with_capacity(words.len());
+        let mut left = words.iter();
+        while let Some(word) = left.next() {
+            match spawn.text(word, left.as_slice().first()) {
+                Spawned::Nothing => kept.push(word.clone()),
+                Spawned::Here(text) => self.text(&spawn.whole(text), context.within(name)),
+                Spawned::Next(text) => {
+                    left.next();
+                    self.text(&spawn.whole(text), context.within(name));
+                }
+            }
+        }
+        let mut started = self.reading.commands.iter().skip(before);
+        if !started.all(|command| listed(SPAWNED, &command.program)) {
+            self.reading.escapes.insert(name.to_owned());
+        }
+        kept
+    }
+
+    /// Looks for what an unknown program could be told to run.
+    fn suspected(&mut self, name: &str, words: &[Word]) {
+        for word in words.iter().skip(1) {
+            let text = word.shown();
+            let tools = glimpse::elevation(text)
+                .into_iter()
+                .filter(|tool| listed(STRONG, tool));
+            self.reading.elevation.extend(tools);
+            if names_shell(text) {
+                self.reading.escapes.insert(name.to_owned());
+            }
+        }
+    }
+}
+
+/// What a program is ordinarily told to start: something that packs, or the way to another host.
+const SPAWNED: &str = "gzip gunzip pigz unpigz bzip2 bunzip2 pbzip2 lbzip2 xz unxz pixz zstd unzstd zstdmt lz4 lzop lzma lzip cat \
+    ssh rsync";
+
+/// Harmless programs that read code where a word tells them to.
+const TOLD: &str = "make gmake awk gawk mawk nawk sed gsed";
+
+/// Whether nothing is known of a program, so that it may run its words.
+pub(super) fn is_unknown(name: &str) -> bool {
+    !TELLING.iter().any(|list| listed(list, name))
+}
+
+/// `sh`, `/bin/sh -c …`, `exec /bin/bash;`: a shell where a program would stand, or one by its path.
+fn names_shell(text: &str) -> bool {
+    let value = text
+        .split_once('=')
+        .filter(|_| text.starts_with('-'))
+        .map_or(text, |(_, value)| value);
+    let first = value
+        .split(|c: char| c.is_whitespace() || ";|&".contains(c))
+        .next()
+        .unwrap_or_default();
+    let is_shell = |path: &str| {
+        let name = path.rsplit('/').next().unwrap_or_default();
+        listed(SHELLS, name) || listed("fish csh tcsh", name)
+    };
+    let parted = text.split(|c: char| !(c.is_ascii_alphanumeric() || "/._-".contains(c)));
+    is_shell(first) || parted.filter(|part| part.contains("bin/")).any(is_shell)
+}
+
+enum Spawned<'a> {
+    Nothing,
+    /// The text is in this word.
+    Here(&'a str),
+    /// The text is the next word.
+    Next(&'a str),
+}
+
+impl Spawn {
+    fn text<'a>(&self, word: &'a Word, next: Option<&'a Word>) -> Spawned<'a> {
+        let following = || {
+            next.and_then(Word::fixed)
+                .map_or(Spawned::Nothing, Spawned::Next)
+        };
+        let Some(text) = word.fixed() else {
+            return Spawned::Nothing;
+        };
+        if let Some(long) = text.strip_prefix("--") {
+            return match long.split_once('=') {
+                Some((name, value)) if listed(self.long, name) => Spawned::Here(value),
+                None if listed(self.long, long) => following(),
+                Some(_) | None => Spawned::Nothing,
+            };
+        }
+        let Some(letters) = text.strip_prefix('-') else {
+            return Spawned::Nothing;
+        };
+        match self.short.and_then(|short| letters.split_once(short)) {
+            // Letters before it that are no flags may take the rest.
+            Some((before, _)) if before.contains(|c| !self.flags.contains(c)) => Spawned::Nothing,
+            Some((before, "")) if before.is_empty() => following(),
+            Some(("", value)) => Spawned::Here(value),
+            Some(_) | None => Spawned::Nothing,
+        }
+    }
+
+    fn whole(&self, text: &str) -> String {
+        format!("{text}{}", self.behind)
+    }
+}

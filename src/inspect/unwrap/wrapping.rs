@@ -1,0 +1,209 @@
+//! What wrappers run: a command of words, a text, or what cannot be read.
+
+use crate::domain::command::StandardInput;
+
+use super::super::glimpse;
+use super::super::options::{self, Skipped};
+use super::super::table::{Alone, Then, Wrapper};
+use super::super::word::Word;
+use super::{Context, Reader};
+
+const ELSEWHERE: &str = "words from the program's input";
+
+impl Reader<'_> {
+    /// Takes one wrapper off; gives the command in it where that is one of words.
+    pub(super) fn unwrap(
+        &mut self,
+        wrapper: &Wrapper,
+        words: Vec<Word>,
+        context: &mut Context,
+    ) -> Option<Vec<Word>> {
+        if wrapper.elevates && !options::only_looks(wrapper, &words) {
+            self.reading.elevation.insert(wrapper.name.to_owned());
+            context.elevated = true;
+        }
+        let skipped = match (wrapper.then, options::skip(wrapper, &words)) {
+            (Then::Unreadable(_), Err(_)) if options::only_looks(wrapper, &words) => {
+                self.record(&words, context);
+                return None;
+            }
+            (Then::Unreadable(why), Err(_)) | (_, Err(why)) => {
+                self.unknown(format!("{}: {why}", wrapper.name));
+                self.record(&words, context);
+                self.runs(StandardInput::Commands, context);
+                return None;
+            }
+            (_, Ok(skipped)) => skipped,
+        };
+        if skipped.doubtful {
+            // A word before may have been none, or an option, and what follows another command than it seems.
+            let told = words.iter().skip(1).map(Word::shown);
+            self.reading
+                .elevation
+                .extend(told.flat_map(glimpse::elevation));
+        }
+        let edits = wrapper.name == "sudoedit"
+            || (wrapper.name == "sudo" && has_flag(&words, 'e', "--edit"));
+        if edits || skipped.inert {
+            if edits {
+                self.reading.escapes.insert("sudoedit".to_owned());
+            }
+            self.record(&words, context);
+            return None;
+        }
+        let rest = words.get(skipped.rest..).unwrap_or_default();
+        if wrapper.counts || (rest.is_empty() && skipped.texts.is_empty()) {
+            self.record(&words, context);
+        }
+        self.follow(wrapper, &skipped, &words, context)
+    }
+
+    fn follow(
+        &mut self,
+        wrapper: &Wrapper,
+        skipped: &Skipped,
+        words: &[Word],
+        context: &mut Context,
+    ) -> Option<Vec<Word>> {
+        let rest = words.get(skipped.rest..).unwrap_or_default();
+        if wrapper.name == "ssh" && is_root_here(words) {
+            self.reading.elevation.insert(wrapper.name.to_owned());
+        }
+        let inner = context.within(wrapper.name);
+        for text in &skipped.texts {
+            self.text(text, inner.clone());
+        }
+        let Some(first) = rest.first() else {
+            if skipped.texts.is_empty() && (skipped.shell || wrapper.alone == Alone::Shell) {
+                self.reading.escapes.insert(wrapper.name.to_owned());
+                if context.fed {
+                    self.fed(context);
+                }
+            }
+            if let (Then::Unreadable(why), false) = (wrapper.then, wrapper.operands > 0) {
+                self.runs(StandardInput::Commands, context);
+                self.unknown(why);
+            }
+            return None;
+        };
+        match wrapper.then {
+            Then::Command => {}
+            Then::Text => {
+                self.joined(rest, inner);
+                return None;
+            }
+            Then::CommandOrText => {
+                if matches!(first.fixed(), Some("-c" | "--command")) {
+                    self.joined(rest.get(1..).unwrap_or_default(), inner);
+                    return None;
+                }
+            }
+            Then::Appended => {
+                context.wrappers.push(wrapper.name.to_owned());
+                context.fed = true;
+                return Some(appended(rest, skipped.placeholder.as_deref()));
+            }
+            Then::Nothing => {
+                self.unknown(format!("{}: words that are not known", wrapper.name));
+                return None;
+            }
+            Then::Unreadable(why) => {
+                self.runs(StandardInput::Commands, context);
+                self.unknown(why);
+                return None;
+            }
+        }
+        context.wrappers.push(wrapper.name.to_owned());
+        Some(rest.to_vec())
+    }
+
+    /// Words that a shell reads as text, joined by spaces.
+    fn joined(&mut self, words: &[Word], context: Context) {
+        let fixed: Option<Vec<&str>> = words.iter().map(Word::fixed).collect();
+        match fixed {
+            Some(texts) => self.text(&texts.join(" "), context),
+            None => self.computed(&context),
+        }
+    }
+
+    pub(super) fn find(&mut self, words: &[Word], context: &Context) {
+        self.record(words, context);
+        let mut left = words.get(1..).unwrap_or_default();
+        while let Some((word, rest)) = left.split_first() {
+            left = rest;
+            match word {
+                Word::Computed {
+                    splits: true, raw, ..
+                } if raw.contains(['$', '`']) => {
+                    self.unknown("find: a computed word that could be an action");
+                }
+                Word::Fixed(text)
+                    if matches!(text.as_str(), "-exec" | "-execdir" | "-ok" | "-okdir") =>
+                {
+                    let end = action_end(rest);
+                    let (action, after) = rest.split_at(end);
+                    let mut inner = context.within("find");
+                    inner.fed = true;
+                    self.run(appended(action, Some("{}")), inner);
+                    left = after;
+                }
+                Word::Fixed(text)
+                    if matches!(text.as_str(), "-fprint" | "-fprint0" | "-fprintf" | "-fls") =>
+                {
+                    self.reading
+                        .paths
+                        .extend(rest.first().map(|path| path.shown().to_owned()));
+                }
+                Word::Fixed(_) | Word::Computed { .. } => {}
+            }
+        }
+    }
+}
+
+/// `ssh root@localhost`: another user on the very host.
+fn is_root_here(words: &[Word]) -> bool {
+    let here = |host: &str| host == "localhost" || host == "::1" || host.starts_with("127.");
+    let shown = || words.iter().map(Word::shown);
+    let address = |text: &str| text.strip_prefix("root@").is_some_and(here);
+    let named = shown()
+        .zip(shown().skip(1))
+        .any(|(option, user)| option == "-l" && user == "root");
+    shown().any(address) || ((named || shown().any(|text| text == "-lroot")) && shown().any(here))
+}
+
+/// A command that gets more words from elsewhere, at its end or in place of a placeholder.
+fn appended(words: &[Word], placeholder: Option<&str>) -> Vec<Word> {
+    let replace = |word: &Word| match (placeholder, word) {
+        (Some(mark), Word::Fixed(text)) if text.contains(mark) => {
+            Word::from_elsewhere(text, ELSEWHERE)
+        }
+        (Some(_) | None, word) => word.clone(),
+    };
+    let mut all: Vec<Word> = words.iter().map(replace).collect();
+    if !all.is_empty() && placeholder.is_none() {
+        all.push(Word::from_elsewhere("…", ELSEWHERE));
+    }
+    all
+}
+
+/// Where the command after `find -exec` ends: before `;`, or at `{} +`.
+fn action_end(words: &[Word]) -> usize {
+    let mut before = "";
+    for (at, word) in words.iter().enumerate() {
+        let text = word.shown();
+        if text == ";" || (text == "+" && before == "{}") {
+            return at;
+        }
+        before = text;
+    }
+    words.len()
+}
+
+fn has_flag(words: &[Word], letter: char, long: &str) -> bool {
+    words
+        .iter()
+        .skip(1)
+        .map_while(Word::fixed)
+        .take_while(|text| text.starts_with('-'))
+        .any(|text| text == long || (!text.starts_with("--") && text.contains(letter)))
+}

@@ -1,0 +1,315 @@
+//! What a text does to variables: which it writes, and whether their values can only be data.
+//!
+//! Invariant: a variable counts as built unless every place that writes it is known to give a number, a plain word, or
+//! what stands in a file. One that the text does not write has its value from before: whoever set it did so in a line that
+//! was read too, or in a file, whose contents nobody claims to know.
+
+use std::collections::BTreeMap;
+
+use super::options;
+use super::produce;
+use super::shell::RawCommand;
+use super::word::{self, Word};
+
+/// What can be in a variable, the safest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    /// A number.
+    Number,
+    /// One word that is no option and has nothing a shell would read.
+    Plain,
+    /// What stands in a file, or a variable of before.
+    Data,
+    /// Anything that the text makes of it.
+    Built,
+}
+
+/// The variables that texts have written so far.
+#[derive(Debug, Default)]
+pub(super) struct Variables {
+    written: BTreeMap<String, Kind>,
+    /// What may be in the parameters `$1`, `$2`, …; nothing where none were given.
+    parameters: Option<Kind>,
+}
+
+impl Variables {
+    /// Notes what the commands of a text write. Values that come from written variables count as built.
+    pub(super) fn note(&mut self, commands: &[RawCommand]) {
+        let mut writes = Vec::new();
+        for command in commands {
+            writes_of(command, &mut writes);
+        }
+        for (name, _) in &writes {
+            self.written.entry(name.clone()).or_insert(Kind::Number);
+        }
+        for (name, write) in writes {
+            let kind = match write {
+                Write::Value(raw) => self.kind(&raw),
+                Write::Each(raws) => raws
+                    .iter()
+                    .map(|raw| self.kind_of_each(raw))
+                    .max()
+                    .unwrap_or(Kind::Data),
+                Write::Told => Kind::Data,
+                Write::Anything => Kind::Built,
+            };
+            let known = self.written.entry(name).or_insert(kind);
+            *known = kind.max(*known);
+        }
+    }
+
+    /// Notes words that become the parameters of a function or a text.
+    pub(super) fn given(&mut self, words: &[Word]) {
+        let kind = |word: &Word| match word {
+            Word::Fixed(text) if is_plain(text) => Kind::Plain,
+            Word::Computed { trusted: true, .. } => Kind::Data,
+            Word::Fixed(_) | Word::Computed { .. } => Kind::Built,
+        };
+        self.parameters = self.parameters.max(words.iter().map(kind).max());
+    }
+
+    /// Whether a variable's value is a number, as far as this text goes.
+    pub(super) fn is_number(&self, name: &str) -> bool {
+        match self.written.get(name) {
+            Some(kind) => *kind == Kind::Number,
+            // These come from the client with the session.
+            None => !name.starts_with("LC_") && name != "LANG" && name != "TERM",
+        }
+    }
+
+    /// Whether all that is computed in a raw word is data: it is no option that this text could have built.
+    pub(super) fn is_data(&self, raw: &str) -> bool {
+        self.worst(raw, &|kind| kind)
+            .is_some_and(|kind| kind <= Kind::Data)
+    }
+
+    /// Whether all that is computed in a raw word is plain: it stays one word.
+    pub(super) fn is_plain(&self, raw: &str) -> bool {
+        self.worst(raw, &|kind| kind)
+            .is_some_and(|kind| kind <= Kind::Plain)
+    }
+
+    fn kind(&self, raw: &str) -> Kind {
+        match word::resolve(raw).0 {
+            Word::Fixed(text) if !text.is_empty() && text.chars().all(|c| c.is_ascii_digit()) => {
+                Kind::Number
+            }
+            Word::Fixed(text) if is_plain(&text) => Kind::Plain,
+            Word::Fixed(_) => Kind::Built,
+            Word::Computed { .. } => {
+                // A variable that is written here may change between.
+                let bounded = |kind: Kind| {
+                    if kind == Kind::Number {
+                        kind
+                    } else {
+                        Kind::Built
+                    }
+                };
+                self.worst(raw, &bounded).unwrap_or(Kind::Built)
+            }
+        }
+    }
+
+    /// The kind of the words that a loop goes through.
+    fn kind_of_each(&self, raw: &str) -> Kind {
+        if let Some(inner) = raw
+            .strip_prefix("$(")
+            .and_then(|rest| rest.strip_suffix(')'))
+        {
+            if produce::is_number(inner) {
+                return Kind::Number;
+            }
+            return if produce::is_told(inner) {
+                Kind::Data
+            } else {
+                Kind::Built
+            };
+        }
+        let pattern = raw.contains(['*', '?']) && !raw.contains(['$', '`', '{', '"', '\'', '\\']);
+        if pattern {
+            return Kind::Data;
+        }
+        let inside = raw
+            .strip_prefix('{')
+            .and_then(|rest| rest.strip_suffix('}'));
+        if let Some(inside) = inside
+            && inside.chars().all(|c| c.is_ascii_digit() || c == '.')
+        {
+            return Kind::Number;
+        }
+        self.kind(raw)
+    }
+
+    /// The worst kind among all that is computed in a word; `None` where something is not known.
+    fn worst(&self, raw: &str, written: &dyn Fn(Kind) -> Kind) -> Option<Kind> {
+        let mut worst = Kind::Number;
+        let mut left = raw;
+        while let Some(at) = left.find(['$', '`', '\'', '\\', '{', '~']) {
+            let (_, rest) = left.split_at_checked(at)?;
+            let mut inside = rest.chars();
+            match inside.next()? {
+                '$' => {
+                    let (kind, after) = self.expansion(inside.as_str(), written)?;
+                    worst = worst.max(kind);
+                    left = after;
+                }
+                '\\' => {
+                    inside.next();
+                    left = inside.as_str();
+                }
+                // Within double quotes it is a plain sign, and then nothing is lost.
+                '\'' if raw.contains('"') => left = inside.as_str(),
+                '\'' => left = inside.as_str().split_once('\'')?.1,
+                '{' if raw.contains([',']) || raw.contains("..") => return None,
+                '{' | '~' => left = inside.as_str(),
+                _ => return None,
+            }
+        }
+        // Text around a number makes a word of it.
+        Some(worst.max(if is_bare(raw) {
+            Kind::Number
+        } else {
+            Kind::Plain
+        }))
+    }
+
+    /// The kind of an expansion, behind its dollar sign, and what follows it.
+    fn expansion<'a>(
+        &self,
+        text: &'a str,
+        written: &dyn Fn(Kind) -> Kind,
+    ) -> Option<(Kind, &'a str)> {
+        let named = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let end = |text: &str| text.find(|c| !named(c)).unwrap_or(text.len());
+        if let Some(rest) = text.strip_prefix("((") {
+            let (inside, after) = rest.split_once("))")?;
+            return (!inside.contains(['(', '`'])).then_some((Kind::Number, after));
+        }
+        if let Some(rest) = text.strip_prefix('(') {
+            let (inside, after) = rest.split_once(')')?;
+            let kind = match inside {
+                _ if produce::is_number(inside) => Kind::Number,
+                _ if produce::is_plain(inside) => Kind::Plain,
+                _ => return None,
+            };
+            return Some((kind, after));
+        }
+        if let Some(rest) = text.strip_prefix(['#', '?', '$', '!']) {
+            return Some((Kind::Number, rest));
+        }
+        if let Some(rest) = text.strip_prefix('{') {
+            let (inside, after) = rest.split_once('}')?;
+            if inside
+                .strip_prefix('#')
+                .is_some_and(|name| !name.is_empty() && name.chars().all(named))
+            {
+                return Some((Kind::Number, after));
+            }
+            let (name, operation) = inside.split_at_checked(end(inside))?;
+            let tame = operation.is_empty()
+                || (operation.starts_with(['%', '#', ',', '^'])
+                    && !operation.contains(['$', '`', '"', '\'', '\\']));
+            return (tame && !name.is_empty())
+                .then(|| self.named(name, written).map(|kind| (kind, after)))?;
+        }
+        let (name, after) = text.split_at_checked(end(text))?;
+        if name.is_empty() {
+            // A dollar sign alone.
+            return after
+                .starts_with(['"', ' ', '/', '.', ':', ','])
+                .then_some((Kind::Plain, after));
+        }
+        self.named(name, written).map(|kind| (kind, after))
+    }
+
+    fn named(&self, name: &str, written: &dyn Fn(Kind) -> Kind) -> Option<Kind> {
+        if name.starts_with(|c: char| c.is_ascii_digit()) {
+            return Some(self.parameters.unwrap_or(Kind::Data));
+        }
+        match self.written.get(name) {
+            Some(kind) => Some(written(*kind)),
+            None if name.starts_with("LC_") => None,
+            None => Some(Kind::Data),
+        }
+    }
+}
+
+/// Whether a word is nothing but one expansion.
+fn is_bare(raw: &str) -> bool {
+    let inside = raw.trim_matches('"');
+    inside.starts_with('$')
+        && !inside
+            .get(1..)
+            .unwrap_or_default()
+            .contains(['$', '/', '.', '-'])
+}
+
+fn is_plain(text: &str) -> bool {
+    let inside = |c: char| c.is_ascii_alphanumeric() || "_./:@%+,=-".contains(c);
+    !text.is_empty() && !text.starts_with('-') && text.chars().all(inside)
+}
+
+/// One way in which a variable gets a value.
+enum Write {
+    Value(String),
+    Each(Vec<String>),
+    /// From the input.
+    Told,
+    Anything,
+}
+
+fn writes_of(command: &RawCommand, writes: &mut Vec<(String, Write)>) {
+    for assignment in &command.assignments {
+        let write = match (&assignment.each, assignment.raw.split_once('=')) {
+            (Some(each), _) => Write::Each(each.clone()),
+            (None, Some((name, value))) if name == assignment.name && !value.starts_with('(') => {
+                Write::Value(value.to_owned())
+            }
+            // Arrays, and what is appended.
+            (None, _) => Write::Anything,
+        };
+        writes.push((assignment.name.clone(), write));
+    }
+    let words = &command.words;
+    let name = |raw: &String| word::resolve(raw).0.fixed().map(str::to_owned);
+    let rest = words.get(1..).unwrap_or_default();
+    match words.first().and_then(name).as_deref() {
+        Some("read") => {
+            let named = rest
+                .iter()
+                .filter_map(name)
+                .filter(|word| !word.starts_with('-'));
+            writes.extend(named.map(|name| (name, Write::Told)));
+            writes.push(("REPLY".to_owned(), Write::Told));
+        }
+        Some("mapfile" | "readarray" | "getopts" | "printf" | "wait" | "eval") => {
+            let named = rest.iter().filter_map(name);
+            writes.extend(named.map(|word| (variable(&word), Write::Anything)));
+        }
+        Some("declare" | "typeset" | "local" | "export" | "readonly") => {
+            for raw in rest {
+                match raw.split_once('=') {
+                    Some((name, value))
+                        if options::assignment(raw).is_some() && !name.ends_with('+') =>
+                    {
+                        writes.push((name.to_owned(), Write::Value(value.to_owned())));
+                    }
+                    _ => writes.extend(
+                        name(raw)
+                            .map(|word| (variable(&word), Write::Anything))
+                            .filter(|_| raw.contains('=')),
+                    ),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The variable that a word of a builtin names.
+fn variable(word: &str) -> String {
+    word.split(['=', '+', '['])
+        .next()
+        .unwrap_or_default()
+        .to_owned()
+}
