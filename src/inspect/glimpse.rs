@@ -25,6 +25,8 @@ pub(super) fn elevation(text: &str) -> BTreeSet<String> {
 fn named(text: &str, found: &mut BTreeSet<String>) {
     let names = text.split(|c: char| !(c.is_ascii_alphanumeric() || "_-.+".contains(c)));
     for name in names {
+        // `${x:-sudo}`
+        let name = name.trim_start_matches(['-', '+', '.']);
         if let Some(tool) = ELEVATION.iter().find(|tool| tool.name == name) {
             found.insert(tool.name.to_owned());
         }
@@ -54,6 +56,7 @@ mod tests {
             "!sudo",
             "ls\n\tsudo id",
             "x=sudo",
+            "${x:-sudo}",
             "$'\\x73udo' id \"",
         ] {
             assert!(elevation(text).contains("sudo"), "{text:?}");

@@ -62,10 +62,12 @@ pub(super) struct Script {
     pub(super) mixed: bool,
     /// Names of the functions that it defines.
     pub(super) functions: Vec<String>,
-    /// Texts of command substitutions that only one parser tells: those within arithmetic and here-documents.
+    /// Texts of command substitutions that only one parser tells: those within arithmetic, tests and here-documents.
     pub(super) alone: Vec<String>,
     /// Variables whose values are evaluated as arithmetic.
     pub(super) evaluated: Vec<String>,
+    /// Whether the text itself gives some command its input: a here-document, a here-string, a process substitution.
+    pub(super) feeds: bool,
     /// Texts of command substitutions.
     pub(super) substitutions: Vec<String>,
     /// What could not be read.

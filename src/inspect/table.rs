@@ -242,11 +242,10 @@ pub(super) const WRAPPERS: &[Wrapper] = &[
         then: Then::Unreadable("a command that is built from its input"),
         ..simple("parallel", "", "")
     },
+    simple("ltrace", "bcCfhiLrStTV", "aADeFlnopsuwx"),
     Wrapper {
-        then: Then::Unreadable("a traced program with options that were not read"),
-        ..simple("ltrace", "", "")
-    },
-    Wrapper {
+        long_flags: "follow-forks summary-only summary absolute-timestamps syscall-times decode-fds quiet",
+        long_values: "attach output trace string-limit user env interruptible",
         ..simple("strace", "cCdfFhiknqrtTvVwxyYzZ", "abeIoOpPsSuUX")
     },
 ];

@@ -205,7 +205,7 @@ impl Reader<'_> {
             }
         };
         script.unknowns.iter().for_each(|why| self.unknown(*why));
-        self.variables.note(&script.commands);
+        self.variables.note(&script);
         self.parameters(&script);
         self.evaluated.extend(script.evaluated.iter().cloned());
         self.paths(&script, &context);

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::options;
 use super::produce;
-use super::shell::RawCommand;
+use super::shell::{RawCommand, Script};
 use super::word::{self, Word};
 
 /// What can be in a variable, the safest first.
@@ -33,11 +33,15 @@ pub(super) struct Variables {
 }
 
 impl Variables {
-    /// Notes what the commands of a text write. Values that come from written variables count as built.
-    pub(super) fn note(&mut self, commands: &[RawCommand]) {
+    /// Notes what the commands of a text write. Values that come from written variables count as built, and so does what is
+    /// read where the text itself may have put it.
+    pub(super) fn note(&mut self, script: &Script) {
         let mut writes = Vec::new();
-        for command in commands {
-            writes_of(command, &mut writes);
+        let fed = script.feeds
+            || !script.paths.is_empty()
+            || script.commands.iter().any(|command| command.piped);
+        for command in &script.commands {
+            writes_of(command, fed, &mut writes);
         }
         for (name, _) in &writes {
             self.written.entry(name.clone()).or_insert(Kind::Number);
@@ -70,10 +74,14 @@ impl Variables {
 
     /// Whether a variable's value is a number, as far as this text goes.
     pub(super) fn is_number(&self, name: &str) -> bool {
+        // A value may name another variable, so none may be built.
+        let data = || !self.written.values().any(|kind| *kind == Kind::Built);
         match self.written.get(name) {
-            Some(kind) => *kind == Kind::Number,
+            Some(Kind::Number) => true,
+            Some(Kind::Data) => data(),
+            Some(Kind::Plain | Kind::Built) => false,
             // These come from the client with the session.
-            None => !name.starts_with("LC_") && name != "LANG" && name != "TERM",
+            None => !name.starts_with("LC_") && name != "LANG" && name != "TERM" && data(),
         }
     }
 
@@ -128,6 +136,16 @@ impl Variables {
         let pattern = raw.contains(['*', '?']) && !raw.contains(['$', '`', '{', '"', '\'', '\\']);
         if pattern {
             return Kind::Data;
+        }
+        let braced =
+            raw.contains('{') && raw.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '/');
+        if braced {
+            let plain = |c: char| c.is_ascii_alphanumeric() || "_./:@,{}-".contains(c);
+            return if raw.chars().all(plain) {
+                Kind::Plain
+            } else {
+                Kind::Built
+            };
         }
         let inside = raw
             .strip_prefix('{')
@@ -258,11 +276,11 @@ enum Write {
     Anything,
 }
 
-fn writes_of(command: &RawCommand, writes: &mut Vec<(String, Write)>) {
+fn writes_of(command: &RawCommand, fed: bool, writes: &mut Vec<(String, Write)>) {
     for assignment in &command.assignments {
         let write = match (&assignment.each, assignment.raw.split_once('=')) {
             (Some(each), _) => Write::Each(each.clone()),
-            (None, Some((name, value))) if name == assignment.name && !value.starts_with('(') => {
+            (None, Some((name, value))) if !name.ends_with('+') && !value.starts_with('(') => {
                 Write::Value(value.to_owned())
             }
             // Arrays, and what is appended.
@@ -279,8 +297,9 @@ fn writes_of(command: &RawCommand, writes: &mut Vec<(String, Write)>) {
                 .iter()
                 .filter_map(name)
                 .filter(|word| !word.starts_with('-'));
-            writes.extend(named.map(|name| (name, Write::Told)));
-            writes.push(("REPLY".to_owned(), Write::Told));
+            let write = || if fed { Write::Anything } else { Write::Told };
+            writes.extend(named.map(|name| (name, write())));
+            writes.push(("REPLY".to_owned(), write()));
         }
         Some("mapfile" | "readarray" | "getopts" | "printf" | "wait" | "eval") => {
             let named = rest.iter().filter_map(name);

@@ -221,7 +221,10 @@ fn asks_in(text: &str) -> bool {
     let text = text.replace("\\G", ";");
     let lower = text.to_ascii_lowercase();
     let mut words = lower.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-    !text.contains('\\') && !text.contains("\n.") && !words.any(|word| RUNNING.contains(&word))
+    !lower.contains("load_extension")
+        && !text.contains('\\')
+        && !text.contains("\n.")
+        && !words.any(|word| RUNNING.contains(&word))
 }
 
 #[cfg(test)]

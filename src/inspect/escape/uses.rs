@@ -460,7 +460,7 @@ const TAMES: &[Tame] = &[
         names: "gem composer bundle bundler cargo go",
         values: "",
         flags: "",
-        ordinary: "list search environment which show info --version -v -V version outdated licenses status diagnose platform metadata \
+        ordinary: "list search environment which show info validate --version -v -V version outdated licenses status diagnose platform metadata \
             tree",
         groups: "",
         within: "",

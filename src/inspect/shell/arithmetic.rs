@@ -94,10 +94,8 @@ impl<'a> Scan<'a, '_> {
                 self.skip(1);
                 Ok(())
             }
-            Some('(') if self.left.starts_with("((") => {
-                // The inner expression is one of numbers and names as well; its brackets are read like others.
-                Ok(())
-            }
+            // Another expression, or a command in brackets: they are hard to tell apart.
+            Some('(') if self.left.starts_with("((") => Err(NOT_READ),
             Some('(') => {
                 let inner = self
                     .left
@@ -184,6 +182,7 @@ mod tests {
             "${x:-1}",
             "$(date;id)",
             "1 2",
+            "a[$(((1)) && sudo </dev/null)]",
         ] {
             assert!(evaluated(expression).is_err(), "{expression}");
         }

@@ -208,6 +208,7 @@ impl Walk {
 
     fn substitution(&mut self, subshell: &SubshellCommand) {
         self.script.mixed = true;
+        self.script.feeds = true;
         let flow = Flow {
             fed: true,
             piped: true,
@@ -268,12 +269,14 @@ impl Walk {
                 }
             }
             IoRedirect::HereDocument(_, document) => {
+                self.script.feeds = true;
                 if document.requires_expansion {
                     expansion::here_document(&document.doc.value, &self.options, &mut self.script);
                 }
                 (true, false)
             }
             IoRedirect::HereString(_, word) => {
+                self.script.feeds = true;
                 self.word(word);
                 self.opinion.note("here", [word.value.as_str()]);
                 (true, false)
@@ -352,7 +355,7 @@ impl Walk {
                 ) {
                     self.script.unknowns.push("a test that evaluates a name");
                 }
-                self.word(word);
+                self.tested(word);
             }
             ExtendedTestExpr::BinaryTest(predicate, left, right) => {
                 use brush_parser::ast::BinaryPredicate as B;
@@ -374,10 +377,15 @@ impl Walk {
                     }
                     _ => {}
                 }
-                self.word(left);
-                self.word(right);
+                self.tested(left);
+                self.tested(right);
             }
         }
+    }
+
+    /// A word of a test, whose substitutions the other parser does not tell.
+    fn tested(&mut self, word: &Word) {
+        expansion::read_alone(&word.value, &self.options, &mut self.script);
     }
 }
 

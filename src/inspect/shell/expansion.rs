@@ -24,6 +24,14 @@ pub(super) fn read(raw: &str, options: &ParserOptions, script: &mut Script) {
     }
 }
 
+/// [`read`] for a word that the other parser does not look into.
+pub(super) fn read_alone(raw: &str, options: &ParserOptions, script: &mut Script) {
+    let before = std::mem::take(&mut script.substitutions);
+    read(raw, options, script);
+    let found = std::mem::replace(&mut script.substitutions, before);
+    script.alone.extend(found);
+}
+
 /// Adds what a here-document runs. Its substitutions are told by this parser alone.
 pub(super) fn here_document(text: &str, options: &ParserOptions, script: &mut Script) {
     if !text.contains(['$', '`']) {

@@ -20,7 +20,10 @@ const FED_CODE: &str = "code read by a program from its input";
 impl Reader<'_> {
     pub(super) fn program(&mut self, path: &str, name: &str, words: &[Word], context: &Context) {
         self.record(words, context);
-        if name.is_empty() || path.starts_with(['=', '-', '!']) {
+        // A number stands where a word before it was none.
+        let number = path.trim_end_matches(['s', 'm', 'h', 'd', '.']);
+        let number = !number.is_empty() && number.chars().all(|c| c.is_ascii_digit() || c == '.');
+        if name.is_empty() || number || path.starts_with(['=', '-', '!']) {
             return self.unknown_at("a program name that shells read differently", path);
         }
         if self.builtin(path, words, context) {
@@ -170,7 +173,7 @@ impl Spawn {
         match self.short.and_then(|short| letters.split_once(short)) {
             // Letters before it that are no flags may take the rest.
             Some((before, _)) if before.contains(|c| !self.flags.contains(c)) => Spawned::Nothing,
-            Some((before, "")) if before.is_empty() => following(),
+            Some(("", "")) => following(),
             Some(("", value)) => Spawned::Here(value),
             Some(_) | None => Spawned::Nothing,
         }

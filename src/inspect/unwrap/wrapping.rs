@@ -37,6 +37,10 @@ impl Reader<'_> {
         };
         if skipped.doubtful {
             // A word before may have been none, or an option, and what follows another command than it seems.
+            let rest = words.get(skipped.rest + 1..).unwrap_or_default();
+            if let Some(word) = rest.iter().find(|word| !word.is_trusted()) {
+                self.unknown_at("a program name that is computed", word.shown());
+            }
             let told = words.iter().skip(1).map(Word::shown);
             self.reading
                 .elevation
