@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::table::ELEVATION;
+use super::table::wrapper;
 use super::word;
 
 /// The tools of elevation among the words of a text, also behind a folder, quotes or backslashes.
@@ -27,7 +27,7 @@ fn named(text: &str, found: &mut BTreeSet<String>) {
     for name in names {
         // `${x:-sudo}`
         let name = name.trim_start_matches(['-', '+', '.']);
-        if let Some(tool) = ELEVATION.iter().find(|tool| tool.name == name) {
+        if let Some(tool) = wrapper(name).filter(|tool| tool.elevates) {
             found.insert(tool.name.to_owned());
         }
     }

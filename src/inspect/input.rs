@@ -8,6 +8,8 @@ mod languages;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
+
 use crate::domain::command::StandardInput;
 
 use super::escape::names;
@@ -29,12 +31,13 @@ pub(super) fn passes_on(name: &str) -> bool {
 /// What a program that is no shell and no wrapper makes of its input.
 pub(super) fn made_by(name: &str, words: &[Word]) -> StandardInput {
     let names = names(name);
+    let held = |set: &HashSet<&str>| names.iter().any(|name| set.contains(name));
     let named = |list: &str| names.iter().any(|name| listed(list, name));
     let arguments = words.get(1..).unwrap_or_default();
-    if named(RUNNERS) || (named(PLACED) && enters(arguments)) {
+    if held(&RUNNERS) || (named(PLACED) && enters(arguments)) {
         return StandardInput::Commands;
     }
-    let reads_code = if named(INTERPRETERS) || named(CLIENTS) {
+    let reads_code = if held(&INTERPRETERS) || named(CLIENTS) {
         let language = LANGUAGES
             .iter()
             .find(|language| names.iter().any(|name| listed(language.names, name)));

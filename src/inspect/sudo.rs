@@ -10,7 +10,7 @@ use crate::domain::sudo::{RunAs, SudoFacts, SudoRequest};
 use crate::domain::words::quoted;
 
 use super::options;
-use super::table::{ELEVATION, SHELLS, Wrapper, listed};
+use super::table::{SHELLS, Wrapper, listed, wrapper};
 use super::unwrap::{self, program_name};
 
 const NOT_TEXT: &str = "an argument that is not text";
@@ -132,7 +132,7 @@ struct OwnOption {
 impl Own {
     fn of(tool: &str, words: &[String]) -> Self {
         let mut own = Self::default();
-        let Some(table) = ELEVATION.iter().find(|known| known.name == tool) else {
+        let Some(table) = wrapper(tool).filter(|known| known.elevates) else {
             return own;
         };
         let mut at = 1;

@@ -20,7 +20,7 @@ use super::input;
 use super::options;
 use super::readers;
 use super::shell::{self, RawCommand, Script};
-use super::table::{ELEVATION, SHELLS, SYSTEM_FOLDERS, WRAPPERS, listed};
+use super::table::{SHELLS, SYSTEM_FOLDERS, listed, wrapper};
 use super::variables::Variables;
 use super::word::{self, Word};
 
@@ -78,24 +78,14 @@ pub(super) fn read_lines(text: &str) -> Reading {
 
 /// Reads words that no shell stands before: each is what it is.
 pub(super) fn read_words(words: &[String]) -> Reading {
-    let mut reader = Reader {
-        reading: Reading::default(),
-        texts: TEXTS,
-    };
+    let mut reader = Reader::of("");
     let fixed = words.iter().map(|word| Word::Fixed(word.clone()));
     reader.run(fixed.collect(), Context::default());
-    reader.reading
+    reader.ended()
 }
 
 fn read_in(text: &str, context: Context) -> Reading {
-    let mut reader = Reader {
-        whole: text,
-        reading: Reading::default(),
-        texts: TEXTS,
-        variables: Variables::default(),
-        evaluated: BTreeSet::new(),
-        aliases: BTreeSet::new(),
-    };
+    let mut reader = Reader::of(text);
     reader.text(text, context);
     reader.ended()
 }
@@ -166,7 +156,18 @@ struct Reader<'a> {
     aliases: BTreeSet<String>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn of(whole: &'a str) -> Self {
+        Self {
+            whole,
+            reading: Reading::default(),
+            texts: TEXTS,
+            variables: Variables::default(),
+            evaluated: BTreeSet::new(),
+            aliases: BTreeSet::new(),
+        }
+    }
+
     /// What can only be said at the end, when every variable that the text writes is known.
     fn ended(mut self) -> Reading {
         let evaluated = std::mem::take(&mut self.evaluated);
@@ -343,8 +344,7 @@ impl Reader<'_> {
                 .next()
                 .filter(|_| !service)
                 .unwrap_or(&path);
-            let known = WRAPPERS.iter().chain(ELEVATION).find(|w| w.name == name);
-            match known {
+            match wrapper(name) {
                 Some(wrapper) => match self.unwrap(wrapper, words, &mut context) {
                     Some(inner) => words = inner,
                     None => return,

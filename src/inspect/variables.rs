@@ -80,8 +80,7 @@ impl Variables {
             Some(Kind::Number) => true,
             Some(Kind::Data) => data(),
             Some(Kind::Plain | Kind::Built) => false,
-            // These come from the client with the session.
-            None => !name.starts_with("LC_") && name != "LANG" && name != "TERM" && data(),
+            None => !is_clients(name) && data(),
         }
     }
 
@@ -246,10 +245,15 @@ impl Variables {
         }
         match self.written.get(name) {
             Some(kind) => Some(written(*kind)),
-            None if name.starts_with("LC_") => None,
+            None if is_clients(name) => None,
             None => Some(Kind::Data),
         }
     }
+}
+
+/// Variables that come from the client with the session.
+fn is_clients(name: &str) -> bool {
+    name.starts_with("LC_") || matches!(name, "LANG" | "TZ" | "TERM" | "GIT_PROTOCOL")
 }
 
 /// Whether a word is nothing but one expansion.

@@ -6,7 +6,7 @@ use super::super::input;
 use super::super::options;
 use super::super::shell;
 use super::super::sole;
-use super::super::table::{NAMING, UNREADABLE, WRAPPERS, listed};
+use super::super::table::{NAMING, UNREADABLE, listed, wrapper};
 use super::super::word::Word;
 use super::{Context, Reader};
 use crate::domain::command::StandardInput;
@@ -94,9 +94,7 @@ impl Reader<'_> {
             self.text(value, context.within("alias"));
             let command = sole::read(value);
             let plain = command.is_some_and(|command| {
-                let wraps = WRAPPERS
-                    .iter()
-                    .any(|wrapper| wrapper.name == command.program);
+                let wraps = wrapper(&command.program).is_some();
                 let same = command.program == name;
                 !value.ends_with(' ') && !wraps && (same || super::program::is_unknown(name))
             });

@@ -1,0 +1,93 @@
+//! What is certain enough to be ordinary, beside what looks like it and is not.
+
+use super::*;
+
+fn is_ordinary(text: &str) -> bool {
+    let reading = read(text);
+    !reading.is_opaque() && reading.elevation.is_empty() && reading.escapes.is_empty()
+}
+
+#[test]
+fn each_ordinary_line_has_a_neighbour_that_is_not() {
+    for (ordinary, other) in [
+        (
+            "for h in a b; do ssh $h uptime; done",
+            "for h in $(echo -oProxyCommand=x); do ssh $h uptime; done",
+        ),
+        (
+            "while read h; do ssh \"$h\" uptime; done < f",
+            "while read h; do ssh \"$h\" uptime; done <<< -oProxyCommand=x",
+        ),
+        (
+            "x=web1; ssh $x uptime",
+            "x='-o ProxyCommand=x'; ssh $x uptime",
+        ),
+        ("n=3; timeout $n ls", "n='3 vim'; timeout $n ls"),
+        ("i=1; i=$((i+1))", "i='a[$(id)]'; i=$((i+1))"),
+        ("i=0; ((i++))", "read i <<< x; ((i++))"),
+        ("echo $(($(date +%s) - 5))", "echo $(($(cat f) - 5))"),
+        ("[[ $# -gt 1 ]]", "[[ $1 -gt 1 ]]"),
+        ("[[ -f a && -r b ]]", "[[ -f a || sudo ]]"),
+        ("[[ $(id -un) == x ]]", "[[ $(vim) == x ]]"),
+        ("cat <<E\n$(date)\nE", "cat <<E\n$($x)\nE"),
+        ("~/bin/x", "~/bin/vim"),
+        (
+            "f() { tar czf \"$1.tgz\" \"$1\"; }; f /etc",
+            "f() { tar xf a \"$1\"; }; f --to-command=id",
+        ),
+        ("trap 'rm -f x' EXIT", "trap 'vim x' EXIT"),
+        ("alias ll='ls -l'", "alias ls=rm"),
+        ("history 5", "history -s x"),
+        ("mapfile -t a < f", "mapfile -C x a < f"),
+        ("IFS=, read a b", "IFS=, ls"),
+        ("export PATH=$PATH:/opt/bin", "export PATH=/opt/bin:$PATH"),
+        ("export EDITOR=vim", "export EDITOR='sh -c id'"),
+        ("tar -I zstd -xf a", "tar -I ./x -xf a"),
+        ("rsync -e 'ssh -p 22' a b:", "rsync -e ./x a b:"),
+        ("docker ps -a", "docker exec x ls"),
+        ("kubectl -n x get pods", "kubectl --kubeconfig=x get pods"),
+        ("psql -c 'select 1'", "psql -c '\\! id'"),
+        ("nc -zv h 22", "nc -e x h 22"),
+        ("python3 --version", "python3 --version x"),
+        ("bash -n x", "bash x"),
+        ("crontab -l", "crontab x"),
+        ("./x bash_history", "./x bash"),
+        ("which sudo", "./x sudo"),
+        ("echo x | mail -s a b", "mail -s a b"),
+    ] {
+        assert!(
+            is_ordinary(ordinary),
+            "{ordinary}: {}",
+            describe(&read(ordinary))
+        );
+        assert!(!is_ordinary(other), "{other}: {}", describe(&read(other)));
+    }
+}
+
+#[test]
+fn the_place_of_what_could_not_be_read_is_told_where_there_is_one_such_place() {
+    let part = |text: &str| {
+        let unknown = read(text).unknowns.remove(0);
+        unknown.span.map(|(from, to)| text[from..to].to_owned())
+    };
+    assert_eq!(part("ls; é; $x id").as_deref(), Some("$x"));
+    assert_eq!(part("env \"$a$b\" ls").as_deref(), Some("\"$a$b\""));
+    assert_eq!(part("LD_PRELOAD=x ls").as_deref(), Some("LD_PRELOAD=x"));
+    assert_eq!(part(". ./file").as_deref(), None);
+    assert_eq!(part("source file").as_deref(), Some("source"));
+    assert_eq!(part("$x; $x").as_deref(), None);
+}
+
+#[test]
+fn a_tool_is_named_that_only_the_code_of_a_program_holds() {
+    for text in [
+        "awk 'BEGIN{system(\"sudo id\")}'",
+        "git -c core.pager='sudo id' log",
+        "python3 -c 'import os; os.system(\"sudo id\")'",
+        "./retry 3 sudo id",
+        "ssh root@localhost id",
+    ] {
+        assert!(!read(text).elevation.is_empty(), "{text}");
+    }
+    assert!(read("man sudo").elevation.is_empty());
+}
