@@ -38,6 +38,8 @@ const STREAMS: &str = "/dev/null /dev/stdout /dev/stderr";
 /// Names that `bash` opens as connections, whichever way they are redirected.
 const CONNECTIONS: &[&str] = &["/dev/tcp/", "/dev/udp/"];
 
+/// Programs whose texts a plain POSIX shell reads, or may read.
+const PLAIN: &str = "sh dash ash watch flock script su runuser";
 const SHARED: &str = "a program that may read what is typed behind it";
 const ARITHMETIC: &str = "arithmetic over variables, whose values are evaluated";
 
@@ -101,6 +103,8 @@ struct Context {
     shared: bool,
     drained: bool,
     elevated: bool,
+    /// Whether a plain POSIX shell reads the text, which knows no `$'…'`.
+    plain: bool,
     depth: usize,
 }
 
@@ -108,6 +112,7 @@ impl Context {
     fn within(&self, wrapper: &str) -> Self {
         let mut inner = self.clone();
         inner.wrappers.push(wrapper.to_owned());
+        inner.plain = listed(PLAIN, wrapper) || (inner.plain && !listed(SHELLS, wrapper));
         inner.depth += 1;
         inner
     }
@@ -171,8 +176,15 @@ impl<'a> Reader<'a> {
     /// What can only be said at the end, when every variable that the text writes is known.
     fn ended(mut self) -> Reading {
         let evaluated = std::mem::take(&mut self.evaluated);
-        if evaluated.iter().any(|name| !self.variables.is_number(name)) {
-            self.unknown(ARITHMETIC);
+        for name in &evaluated {
+            if !self.variables.is_number(name) {
+                self.unknown(ARITHMETIC);
+            }
+            // In brackets a plain POSIX shell runs it.
+            if wrapper(name).is_some_and(|tool| tool.elevates) {
+                self.reading.elevation.insert(name.clone());
+                self.unknown(ARITHMETIC);
+            }
         }
         self.reading
     }
@@ -198,6 +210,9 @@ impl<'a> Reader<'a> {
             return self.give_up(text, "commands nested too deeply");
         }
         self.texts -= 1;
+        if context.plain && text.contains("$'") {
+            self.unknown_at("quoting that shells read differently", "$'");
+        }
         let script = match shell::parse(text) {
             Ok(script) => script,
             Err(why) => {

@@ -51,6 +51,8 @@ fn each_ordinary_line_has_a_neighbour_that_is_not() {
         ("python3 --version", "python3 --version x"),
         ("bash -n x", "bash x"),
         ("crontab -l", "crontab x"),
+        ("bash -c \"ls $'a b'\"", "sh -c \"bash -c $'ls sudo'\""),
+        ("((x))", "((sudo))"),
         ("./x bash_history", "./x bash"),
         ("which sudo", "./x sudo"),
         ("echo x | mail -s a b", "mail -s a b"),
