@@ -234,6 +234,7 @@ fn option(
         skipped.shell |= listed(wrapper.shell, &spelled);
         if is_text || wrapper.values.contains(letter) {
             let (value, at) = match after {
+                "" if takes_data(wrapper, letter, words.get(at + 1)) => return Ok(at + 1),
                 "" => (value_at(words, at + 1)?, at + 1),
                 attached => (attached, at),
             };
@@ -280,6 +281,19 @@ fn long_option(
     }
     harmless(wrapper, value)?;
     Ok(at)
+}
+
+/// Whether an option's value is computed, but one word of data that names no command.
+fn takes_data(wrapper: &Wrapper, letter: char, value: Option<&Word>) -> bool {
+    let harmless = match wrapper.name {
+        "nice" => "n",
+        "ionice" => "cn",
+        "timeout" => "ks",
+        "ssh" => "ipl",
+        _ => "",
+    };
+    let data = |word: &Word| word.fixed().is_none() && word.is_one_word() && word.is_trusted();
+    harmless.contains(letter) && value.is_some_and(data)
 }
 
 fn value_at(words: &[Word], at: usize) -> Result<&str, &'static str> {

@@ -26,6 +26,7 @@ pub(super) fn is_number(inner: &str) -> bool {
     };
     match words.first().map(String::as_str) {
         Some("nproc") => true,
+        Some("stat") => arguments.starts_with(&["-c".to_owned(), "%s".to_owned()]),
         // With names it prints them as well.
         Some("wc") => stages.len() > 1 && arguments.iter().all(|word| word.starts_with('-')),
         Some("grep" | "egrep" | "zgrep" | "pgrep") => {
@@ -55,6 +56,20 @@ pub(super) fn is_plain(inner: &str) -> bool {
     };
     let arguments = words.get(1..).unwrap_or_default();
     match words.first().map(String::as_str) {
+        // No name of a commit or branch begins with a dash.
+        Some("git") => {
+            let told = matches!(
+                arguments.first().map(String::as_str),
+                Some("rev-parse" | "describe")
+            );
+            // It prints options back that it does not know.
+            let known =
+                "--abbrev-ref --short --verify --show-toplevel --tags --abbrev=0 --always --long";
+            let plain = |word: &String| {
+                listed(known, word) || word.starts_with(|c: char| c.is_ascii_alphanumeric())
+            };
+            told && arguments.iter().all(plain)
+        }
         Some("hostname" | "whoami" | "uname" | "arch" | "pwd" | "nproc" | "id" | "tty") => {
             arguments.iter().all(|word| word.starts_with('-'))
         }
@@ -172,6 +187,7 @@ mod tests {
             "docker ps --format x",
             "find . -printf x",
             "hostname $x",
+            "git rev-parse -oProxyCommand=x",
             "basename --x",
         ] {
             assert!(!is_number(inner) && !is_plain(inner), "{inner}");

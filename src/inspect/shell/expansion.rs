@@ -189,6 +189,7 @@ fn parameter(expression: &ParameterExpr, script: &mut Script) {
                 | ParameterTransformOp::ToUpperCase
                 | ParameterTransformOp::CapitalizeInitial,
         } => name(parameter, script),
+        P::MemberKeys { .. } | P::VariableNames { .. } => {}
         _ => script.unknowns.push(COMPUTES),
     }
 }

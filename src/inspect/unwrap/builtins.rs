@@ -140,7 +140,7 @@ impl Reader<'_> {
     /// Builtins that take variable names: an index in a name is evaluated, and may run a command.
     fn naming(&mut self, name: &str, words: &[Word]) {
         let tests = matches!(name, "test" | "[");
-        let named = (tests || name == "printf") && words.iter().any(|w| w.fixed() == Some("-v"));
+        let named = (tests || name == "printf") && asks_variable(words, tests);
         for word in words.iter().skip(1) {
             let text = word.shown().to_owned();
             let reason = match word {
@@ -191,4 +191,15 @@ impl Reader<'_> {
                 .for_each(|why| self.unknown_at(why, &text));
         }
     }
+}
+
+/// Whether `-v` stands where it is an operator, and no word that is compared.
+fn asks_variable(words: &[Word], tests: bool) -> bool {
+    words.windows(2).enumerate().any(|(at, pair)| match pair {
+        [before, operator] => {
+            let begins = at == 0 || matches!(before.shown(), "!" | "(" | "-a" | "-o");
+            operator.fixed() == Some("-v") && (begins || !tests)
+        }
+        _ => false,
+    })
 }
