@@ -86,6 +86,10 @@ fn piece(source: &WordPieceWithSource, script: &mut Script) {
 
 fn parameter(expression: &ParameterExpr, script: &mut Script) {
     use ParameterExpr as P;
+    if let Some((parameter, operand)) = operated(expression) {
+        name(parameter, script);
+        return refuse_commands(operand.as_deref().unwrap_or_default(), script);
+    }
     match expression {
         P::Parameter {
             parameter,
@@ -94,71 +98,16 @@ fn parameter(expression: &ParameterExpr, script: &mut Script) {
         | P::ParameterLength {
             parameter,
             indirect: false,
+        }
+        | P::Transform {
+            parameter,
+            indirect: false,
+            op:
+                ParameterTransformOp::Quoted
+                | ParameterTransformOp::ToLowerCase
+                | ParameterTransformOp::ToUpperCase
+                | ParameterTransformOp::CapitalizeInitial,
         } => name(parameter, script),
-        P::UseDefaultValues {
-            parameter,
-            indirect: false,
-            default_value: operand,
-            ..
-        }
-        | P::IndicateErrorIfNullOrUnset {
-            parameter,
-            indirect: false,
-            error_message: operand,
-            ..
-        }
-        | P::UseAlternativeValue {
-            parameter,
-            indirect: false,
-            alternative_value: operand,
-            ..
-        }
-        | P::RemoveSmallestSuffixPattern {
-            parameter,
-            indirect: false,
-            pattern: operand,
-        }
-        | P::RemoveLargestSuffixPattern {
-            parameter,
-            indirect: false,
-            pattern: operand,
-        }
-        | P::RemoveSmallestPrefixPattern {
-            parameter,
-            indirect: false,
-            pattern: operand,
-        }
-        | P::RemoveLargestPrefixPattern {
-            parameter,
-            indirect: false,
-            pattern: operand,
-        } => {
-            name(parameter, script);
-            refuse_commands(operand.as_deref().unwrap_or_default(), script);
-        }
-        P::UppercaseFirstChar {
-            parameter,
-            indirect: false,
-            pattern: operand,
-        }
-        | P::UppercasePattern {
-            parameter,
-            indirect: false,
-            pattern: operand,
-        }
-        | P::LowercaseFirstChar {
-            parameter,
-            indirect: false,
-            pattern: operand,
-        }
-        | P::LowercasePattern {
-            parameter,
-            indirect: false,
-            pattern: operand,
-        } => {
-            name(parameter, script);
-            refuse_commands(operand.as_deref().unwrap_or_default(), script);
-        }
         P::ReplaceSubstring {
             parameter,
             indirect: false,
@@ -180,17 +129,28 @@ fn parameter(expression: &ParameterExpr, script: &mut Script) {
             arithmetic(offset, script);
             length.iter().for_each(|length| arithmetic(length, script));
         }
-        P::Transform {
-            parameter,
-            indirect: false,
-            op:
-                ParameterTransformOp::Quoted
-                | ParameterTransformOp::ToLowerCase
-                | ParameterTransformOp::ToUpperCase
-                | ParameterTransformOp::CapitalizeInitial,
-        } => name(parameter, script),
         P::MemberKeys { .. } | P::VariableNames { .. } => {}
         _ => script.unknowns.push(COMPUTES),
+    }
+}
+
+/// The parameter and the text of an operator that takes one; none of an indirect parameter.
+#[rustfmt::skip]
+fn operated(expression: &ParameterExpr) -> Option<(&Parameter, &Option<String>)> {
+    use ParameterExpr as P;
+    match expression {
+        P::UseDefaultValues { parameter, indirect: false, default_value: operand, .. }
+        | P::IndicateErrorIfNullOrUnset { parameter, indirect: false, error_message: operand, .. }
+        | P::UseAlternativeValue { parameter, indirect: false, alternative_value: operand, .. }
+        | P::RemoveSmallestSuffixPattern { parameter, indirect: false, pattern: operand }
+        | P::RemoveLargestSuffixPattern { parameter, indirect: false, pattern: operand }
+        | P::RemoveSmallestPrefixPattern { parameter, indirect: false, pattern: operand }
+        | P::RemoveLargestPrefixPattern { parameter, indirect: false, pattern: operand }
+        | P::UppercaseFirstChar { parameter, indirect: false, pattern: operand }
+        | P::UppercasePattern { parameter, indirect: false, pattern: operand }
+        | P::LowercaseFirstChar { parameter, indirect: false, pattern: operand }
+        | P::LowercasePattern { parameter, indirect: false, pattern: operand } => Some((parameter, operand)),
+        _ => None,
     }
 }
 
