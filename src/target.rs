@@ -102,7 +102,7 @@ pub struct Dialled {
     from: Option<IpAddr>,
     load: Arc<Load>,
     welcome: Welcome,
-    opened: mpsc::Receiver<Opened>,
+    opened: mpsc::Receiver<Box<Opened>>,
 }
 
 /// A connection that is logged in.
@@ -116,7 +116,7 @@ pub struct Link {
 
 /// The channels that a target opens because it was asked to. Dropped, all of them are refused.
 pub struct Openings {
-    opened: mpsc::Receiver<Opened>,
+    opened: mpsc::Receiver<Box<Opened>>,
     load: Arc<Load>,
 }
 
@@ -399,7 +399,7 @@ impl Link {
 impl Openings {
     /// The next channel; `None` when the link is gone. Safe to cancel.
     pub async fn next(&mut self) -> Option<Opened> {
-        self.opened.recv().await
+        self.opened.recv().await.map(|opened| *opened)
     }
 
     /// What takes channels over, so that the next is waited for meanwhile.

@@ -122,11 +122,11 @@ impl InputSide<'_> {
 
     /// Decides about the session's start, then relays input through the gate until the client closes the channel or
     /// the session must end.
-    pub async fn run(&self, input: &mut Drain, launch: Launch) -> InputEnd {
+    pub async fn run(&self, input: &mut Drain, launch: Box<Launch>) -> InputEnd {
         let (command, reading, watch) = self.opening_command(&launch.start);
         let mut running = Running {
             side: self,
-            program: Program::Waiting(Box::new(launch)),
+            program: Program::Waiting(launch),
             ordinal: 1,
             readings: VecDeque::from([reading]),
             unread: Vec::new(),

@@ -16,7 +16,7 @@ use crate::target::{Link, Openings, TargetChannel};
 /// Everything that a program is started with.
 pub struct Launch {
     /// The channel on the target.
-    pub ground: Ground,
+    pub ground: Box<Ground>,
     /// What opens another one, for a command that people approved.
     pub bond: Bond,
     /// Who relays its output.
@@ -24,7 +24,7 @@ pub struct Launch {
     /// Who takes what the target opens.
     pub openings: oneshot::Sender<Openings>,
     /// What the client asked for.
-    pub start: Start,
+    pub start: Box<Start>,
     /// The agent that programs on the target find, where there is one.
     pub agent: Agent,
     /// Whether a shell is started so that it reports its lines.
@@ -163,7 +163,7 @@ impl Launch {
         self,
         clearance: Clearance,
     ) -> Result<(ChannelWriteHalf<Msg>, Link), NotStarted> {
-        let mut channel = channel(self.ground, &self.bond, &clearance).await?;
+        let mut channel = channel(*self.ground, &self.bond, &clearance).await?;
         let output = &channel.output;
         for (name, value) in &self.start.environment {
             output.set_env(false, name.as_str(), value.as_str()).await?;

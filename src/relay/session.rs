@@ -59,14 +59,14 @@ pub async fn run(
     let client = Client::new(id, output, connection, visit.pulse.clone());
     let ending = match Start::read(&mut input).await {
         None => Ending::ClientGone,
-        Some(mut start) => {
-            let side = start.side();
+        Some(start) => {
+            // What is handed on and on is boxed, like all that a session does only once: it takes no room of an idle one.
+            let (side, mut start) = (start.side(), Box::new(start));
             let applicant = Applicant {
                 client: &client,
                 start: &mut start,
                 input: &mut input,
             };
-            // Boxed, like all that a session does only once: it takes no room of an idle session.
             match Box::pin(open(&visit, &destination, applicant, ahead)).await {
                 Ok((session, target, opening, _share)) => {
                     let attached = opening.granted.attach(session);
@@ -77,7 +77,7 @@ pub async fn run(
                         client: &client,
                         side,
                     };
-                    session.run(input, start, opening.ground).await
+                    session.run(input, start, Box::new(opening.ground)).await
                 }
                 Err(refusal) => {
                     client.say(side, &refusal).await;
@@ -146,7 +146,7 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    async fn run(&self, input: Drain, start: Start, ground: Ground) -> Ending {
+    async fn run(&self, input: Drain, start: Box<Start>, ground: Box<Ground>) -> Ending {
         let services = &self.visit.services;
         let entry = services.registry.enter(self.attached.session());
         let course = match Box::pin(self.begin(&start)).await {
@@ -249,8 +249,8 @@ impl Session<'_> {
     async fn relay(
         &self,
         mut input: Drain,
-        start: Start,
-        ground: Ground,
+        start: Box<Start>,
+        ground: Box<Ground>,
         course: &Course,
         entry: Entry,
     ) -> Ending {
@@ -307,7 +307,7 @@ impl Session<'_> {
         };
         let agent = Box::pin(self.agent_side(&start, left, &interrupts)).await;
         let (opener, openings) = oneshot::channel();
-        let launch = Launch {
+        let launch = Box::new(Launch {
             ground,
             bond: self.bond(&start, !matches!(agent.found, launch::Agent::None)),
             output: sender,
@@ -315,7 +315,7 @@ impl Session<'_> {
             start,
             agent: agent.found,
             widget: reports,
-        };
+        });
         let agents = self.agents(agent.answered_by, openings);
         tokio::select! {
             end = output => self.output_ended(end).await,
@@ -370,7 +370,7 @@ impl Session<'_> {
         self.ended(reason).await
     }
 
-    fn as_inspected(&self, mut start: Start) -> Start {
+    fn as_inspected(&self, mut start: Box<Start>) -> Box<Start> {
         let shell = matches!(start.what, What::Shell);
         if shell && self.target.layers.contains(&EnforcementLayer::Line) {
             start.pty = start.pty.map(PtyRequest::inspected);

@@ -77,7 +77,8 @@ pub(super) struct HostCheck {
     names: Vec<String>,
     trust: HostTrust,
     welcome: Welcome,
-    opened: mpsc::Sender<Opened>,
+    /// Boxed: the queue's room is there whether anything comes or not.
+    opened: mpsc::Sender<Box<Opened>>,
 }
 
 impl HostCheck {
@@ -86,7 +87,7 @@ impl HostCheck {
         names: Vec<String>,
         trust: HostTrust,
         welcome: Welcome,
-    ) -> (Self, mpsc::Receiver<Opened>) {
+    ) -> (Self, mpsc::Receiver<Box<Opened>>) {
         let (opened, receiver) = mpsc::channel(WAITING);
         let check = Self {
             names,
@@ -108,11 +109,11 @@ impl HostCheck {
         if !welcome.load(Ordering::Acquire) {
             return refuse(reply).await;
         }
-        let opened = Opened {
+        let opened = Box::new(Opened {
             origin,
             channel,
             reply,
-        };
+        });
         if let Err(error) = self.opened.try_send(opened) {
             let left = error.into_inner();
             left.reply

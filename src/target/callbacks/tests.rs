@@ -24,7 +24,7 @@ impl server::Handler for Hostile {
 struct Scene {
     target: server::Handle,
     welcome: Welcome,
-    opened: mpsc::Receiver<Opened>,
+    opened: mpsc::Receiver<Box<Opened>>,
     _ours: client::Handle<HostCheck>,
 }
 
