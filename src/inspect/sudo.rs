@@ -1,7 +1,8 @@
 //! What a sudo would do, read from its own words: no shell stands between them and what runs.
 //!
 //! Invariant: what the words leave open is an [`Unknown`]. The module that reports them drops empty ones, so an option
-//! whose value may have been empty, and a program that starts another behind options with values, are in doubt.
+//! whose value may have been empty, a program that starts another behind options with values, and a first word that
+//! would be another program were an empty one before it, are in doubt.
 
 use std::collections::BTreeSet;
 
@@ -105,9 +106,11 @@ pub(super) fn described(facts: &SudoFacts) -> [(&'static str, BTreeSet<String>);
     ]
 }
 
-/// By which of its two names sudo was called; it goes by the last part of its first word.
+/// By which of its two names sudo was called. An empty first word is not reported, and the one behind it is then the
+/// program: `./sudo` could be anybody's, one of the system's folders cannot, and one without a folder is found in these
+/// alone where the target has a `secure_path`, as it must.
 fn called(first: &str) -> Option<&'static str> {
-    match first.rsplit('/').next() {
+    match Some(program_name(first)) {
         Some("sudo") => Some("sudo"),
         Some("sudoedit") => Some("sudoedit"),
         Some(_) | None => None,

@@ -116,6 +116,11 @@ fn a_refused_sudo_fails_cleanly_and_pams_retries_are_one_request() {
     assert!(gated.bastion.events("sudo_signed").is_empty());
 }
 
+/// A sudo that is called by an empty name, for a program with `id` as its argument.
+fn unnamed(program: &str) -> String {
+    format!(r#"perl -e 'exec {{"/usr/bin/sudo"}} "", "{program}", "id"'"#)
+}
+
 #[test]
 fn policy_knows_the_true_words_and_what_is_cut_off_is_never_understood() {
     let gated = Gated::with(FREE_ID, &["db1"]);
@@ -136,6 +141,9 @@ fn policy_knows_the_true_words_and_what_is_cut_off_is_never_understood() {
         "sudo -i id".to_owned(),
         "sudo -l".to_owned(),
         "sudo nice -n 5 id".to_owned(),
+        // An empty first word is not seen either: what runs is `./sudo`.
+        format!("cd; cp /bin/touch sudo; {}", unnamed("./sudo")),
+        unnamed("/tmp/sudo"),
     ];
     for command in &refused {
         let output = alice.ssh(&["db1", command]).expect_failure();
@@ -146,11 +154,14 @@ fn policy_knows_the_true_words_and_what_is_cut_off_is_never_understood() {
             "{output}"
         );
     }
+    // Found in the system's folders alone, the second is sudo again, and runs what was read.
+    let output = alice.ssh(&["db1", &unnamed("sudo")]).expect_success();
+    assert!(output.text().starts_with("uid=0"), "{output}");
     // One that never asks fails by itself.
     let output = alice.ssh(&["db1", "sudo -n id"]).expect_failure();
     assert!(output.stderr.contains("password is required"), "{output}");
-    assert_eq!(asked(&gated).len(), refused.len() + 1);
-    assert_eq!(gated.bastion.events("sudo_signed").len(), 1);
+    assert_eq!(asked(&gated).len(), refused.len() + 2);
+    assert_eq!(gated.bastion.events("sudo_signed").len(), 2);
 }
 
 #[test]

@@ -115,6 +115,27 @@ fn what_moves_it_elsewhere_or_hides_its_environment_is_in_doubt() {
 }
 
 #[test]
+fn a_first_word_that_would_be_another_program_behind_an_empty_one_is_in_doubt() {
+    for first in [
+        "./sudo",
+        "bin/sudo",
+        "/tmp/sudo",
+        "/usr/bin/../sudo",
+        "//sudo",
+        "/sudo",
+        "./sudoedit",
+    ] {
+        let words = [first, "id"];
+        assert_eq!(doubts(&words), [ANOTHER_NAME], "{first}");
+    }
+    for first in ["sudo", "/usr/bin/sudo", "/bin/sudo"] {
+        let words = [first, "id"];
+        assert!(doubts(&words).is_empty(), "{first}");
+        assert_eq!(facts(&words).program.as_deref(), Some("id"), "{first}");
+    }
+}
+
+#[test]
 fn a_sudo_that_starts_nothing_names_no_program() {
     for words in [
         &["sudo", "-l"][..],
