@@ -39,6 +39,8 @@ mod keeper;
 
 mod needs;
 
+mod following;
+
 pub mod test;
 
 pub use annotation::{

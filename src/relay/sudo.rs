@@ -334,7 +334,7 @@ impl SudoGate {
             Decision::Denied(denial) => Err(NotSigned::because(denial)),
             Decision::Hold(action, requirements) => {
                 let before = self
-                    .precedent(request, &command, &reading, &requirements)
+                    .precedent(request, &command, &reading, (action, &requirements))
                     .await?;
                 match before {
                     Some((clearance, hold)) => Ok((clearance, Some(hold))),

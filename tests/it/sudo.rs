@@ -232,6 +232,27 @@ fn a_command_that_was_approved_is_not_asked_about_again_by_its_own_sudo() {
 }
 
 #[test]
+fn a_command_that_a_dotfile_moved_elsewhere_is_asked_about_again_by_its_own_sudo() {
+    let gated = Gated::with(HELD_TWICE, &["db1"]);
+    let (alice, carol) = (gated.person("alice"), gated.person("carol"));
+    let home = gated.host().home();
+    std::fs::write(home.join(".bashrc"), "cd /tmp\n").unwrap();
+    let mark = "countersign-moved-by-a-dotfile";
+    let mut held = alice.spawn_ssh(&["db1", &format!("sudo rm -rf {mark}")]);
+    let id = wait_until_held(&mut held);
+    answer(&carol, "approve", &id, "that of home").expect_success();
+    held.wait_until("a request of the gate", |running| {
+        (running.stderr().matches(HELD).count() == 2).then_some(())
+    });
+    let queue = carol
+        .ssh(&["bastion", "requests", "--json"])
+        .expect_success();
+    let told = format!("sudo rm -rf {mark}  # in /tmp");
+    assert!(queue.text().contains(&told), "{queue}");
+    assert!(gated.bastion.events("sudo_signed").is_empty());
+}
+
+#[test]
 fn a_typed_line_that_was_approved_is_not_asked_about_again_by_its_own_sudo() {
     let gated = Gated::with_lines();
     let (alice, carol) = (gated.person("alice"), gated.person("carol"));

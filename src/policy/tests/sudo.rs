@@ -1,7 +1,11 @@
 //! The sudo gate's questions, and what others on the same login mean for them.
 
+use std::num::NonZeroU8;
+use std::time::Duration;
+
 use super::*;
-use crate::domain::hold::{Answer, AnswerError, Answered, Hold};
+use crate::domain::action::{ReasonRule, Requirements};
+use crate::domain::hold::{Answer, AnswerError, Answered, Approval, Hold};
 use crate::domain::sudo::{Companion, RunAs, SudoFacts};
 
 const SUDO: &str = r#"
@@ -183,4 +187,53 @@ fn an_approved_command_clears_the_sudo_that_it_spells_out_and_no_other() {
         command.scope.destination.login = "root".parse().unwrap();
     }));
     assert!(!precedent("sudo id", |command| command.layer = Layer::Line));
+}
+
+#[test]
+fn only_people_who_may_approve_the_sudo_itself_would_do_for_it_and_with_their_reasons() {
+    let set = load(
+        r#"
+@id("anything") permit (principal in Group::"leads", action == Action::"approve", resource);
+@id("seen-by-the-gate") permit (principal in Group::"dba", action == Action::"approve", resource)
+  unless { resource has sudo };
+@id("at-the-office") permit (principal in Group::"office", action == Action::"approve", resource)
+  when { context.source.isInRange(ip("0.0.0.0/1")) && !context.source.isInRange(ip("0.0.0.0/32")) };
+"#,
+    )
+    .unwrap();
+    let request = ApprovalRequest {
+        reading: sudo("systemctl restart nginx", &[]),
+        ..request_of(principal("alice", &[]), "prod")
+    };
+    let given = |name: &str, group: &str, reason: &str| Approval {
+        approver: principal(name, &[group]),
+        reason: reason.to_owned(),
+        at: NOW,
+    };
+    let would_do = |approvals: &[Approval], count: u8, reason| {
+        let requirements = Requirements {
+            approvals: NonZeroU8::new(count).unwrap(),
+            expires_in: Duration::from_secs(60),
+            reason,
+            policies: BTreeSet::new(),
+            sentence: None,
+        };
+        set.would_do(approvals, &request, &requirements, NOW)
+    };
+    let (required, optional) = (ReasonRule::Required, ReasonRule::Optional);
+    let lead = given("carol", "leads", "");
+    assert!(would_do(std::slice::from_ref(&lead), 1, optional));
+    assert!(!would_do(std::slice::from_ref(&lead), 1, required));
+    assert!(!would_do(std::slice::from_ref(&lead), 2, optional));
+    assert!(would_do(&[given("carol", "leads", "fine")], 1, required));
+    // Who approves what is typed, but not what the gate sees; and who answered from where is not known any more.
+    for group in ["dba", "office", "dev"] {
+        assert!(
+            !would_do(&[given("bob", group, "fine")], 1, optional),
+            "{group}"
+        );
+        let both = [lead.clone(), given("bob", group, "fine")];
+        assert!(!would_do(&both, 1, optional), "{group}");
+    }
+    assert!(!would_do(&[given("alice", "leads", "mine")], 1, optional));
 }

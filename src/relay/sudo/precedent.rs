@@ -3,28 +3,28 @@
 //!
 //! Why that is safe: what they approved is the text that starts this sudo, word by word, for this login on this host in
 //! this session; it was cleared to run once, and the approval is used up by the first sudo that asks. A function or alias
-//! that stands between them can make no other words pass: these are compared as the target's PAM reports them. What
-//! policy asks of the sudo now must not be more than they gave. A command starts in the login's home, where the requester
-//! can put what they like anyway; a line may have been approved for the folder on its screen, so only what means the same
-//! in every folder follows from one.
+//! that stands between them can make no other words pass: these are compared as the target's PAM reports them. Nobody
+//! approved a folder: a dotfile can change a command's, and a line may have been approved for the one on its screen, so
+//! only what means the same in every folder follows. And those who approved must be people who may approve this sudo, as
+//! the gate reads it, with all that policy asks of it now.
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::{NotSigned, SudoGate};
 use crate::domain::action::{Action, Requirements};
 use crate::domain::audit::AuditEvent;
-use crate::domain::command::{Command, Layer, Reading};
+use crate::domain::command::{Command, Reading};
 use crate::domain::hold::{Clearance, Resolved};
 use crate::domain::id::HoldId;
+use crate::domain::request::ApprovalRequest;
 use crate::domain::sudo::SudoRequest;
 
 /// How long after an approval its sudo may come: a login shell starts in between.
 const MOMENT: SignedDuration = SignedDuration::from_secs(60);
 /// Programs that mean the same in every folder, unless a word of theirs is a path or changes where they look.
-const ANYWHERE: [&str; 8] = [
+const ANYWHERE: [&str; 7] = [
     "systemctl",
     "service",
-    "journalctl",
     "reboot",
     "shutdown",
     "id",
@@ -44,7 +44,7 @@ impl SudoGate {
         request: &SudoRequest,
         command: &Command,
         reading: &Reading,
-        requirements: &Requirements,
+        (action, requirements): (Action, &Requirements),
     ) -> Result<Option<(Clearance, HoldId)>, NotSigned> {
         // In company it is not known whose sudo it is.
         let alone = reading
@@ -61,9 +61,16 @@ impl SudoGate {
             .await
             .map_err(NotSigned::because)?;
         let now = Timestamp::now();
+        let policy = services.policy.current();
         for resolved in ended {
-            let enough =
-                resolved.hold().approvals().len() >= usize::from(requirements.approvals.get());
+            let request_now = ApprovalRequest {
+                action,
+                command: command.clone(),
+                reading: reading.clone(),
+                ..resolved.hold().request().clone()
+            };
+            let approvals = resolved.hold().approvals();
+            let enough = policy.would_do(approvals, &request_now, requirements, now);
             if !enough || !may_follow(&resolved, reading, now) {
                 continue;
             }
@@ -89,21 +96,10 @@ impl SudoGate {
     }
 }
 
-/// Whether a sudo may follow from what was approved: lately, as a sudo, and for the folder that it is called in.
+/// Whether a sudo may follow from what was approved: lately, as a sudo, and whatever folder it is called in.
 fn may_follow(resolved: &Resolved, reading: &Reading, now: Timestamp) -> bool {
-    let request = resolved.hold().request();
     let recent = now.duration_since(resolved.at()) <= MOMENT;
-    let here = match request.command.layer {
-        Layer::Line => means_the_same_anywhere(reading),
-        Layer::Connect
-        | Layer::Exec
-        | Layer::Shell
-        | Layer::Subsystem
-        | Layer::Forward
-        | Layer::Transfer
-        | Layer::Sudo => true,
-    };
-    request.action == Action::Sudo && recent && here
+    resolved.hold().request().action == Action::Sudo && recent && means_the_same_anywhere(reading)
 }
 
 fn means_the_same_anywhere(reading: &Reading) -> bool {
@@ -123,7 +119,7 @@ mod tests {
     use crate::inspect;
 
     #[test]
-    fn what_may_depend_on_the_folder_does_not_follow_from_a_line() {
+    fn what_may_depend_on_the_folder_does_not_follow() {
         let follows = |words: &[&str]| {
             means_the_same_anywhere(&inspect::sudo::read(&SudoRequest::for_tests(words)))
         };
@@ -136,6 +132,8 @@ mod tests {
             &["sudo", "systemctl", "enable", "./a.service"],
             &["sudo", "dpkg", "-i", "a.deb"],
             &["sudo", "make"],
+            &["sudo", "rm", "-rf", "postgresql"],
+            &["sudo", "journalctl", "--file", "x"],
             &["sudo", "bash", "-c", "id; id"],
             &["sudo", "-i"],
         ] {
