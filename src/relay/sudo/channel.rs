@@ -1,7 +1,8 @@
 //! One channel that a program on the target opened to its agent: messages in, answers out, one after the other.
 //!
-//! Invariant: while a sudo waits for people, the end of its channel is noticed; a message is answered once. What is not
-//! for the gate's key goes to the client's own agent where that was cleared, and is refused otherwise.
+//! Invariant: while a sudo waits for people, or a program does not read its answer, the end of its channel is noticed; a
+//! message is answered once. What is not for the gate's key goes to the client's own agent where that was cleared, and is
+//! refused otherwise.
 
 use std::sync::atomic::Ordering;
 
@@ -25,9 +26,43 @@ struct Incoming {
     messages: Messages,
     /// Bytes since the last message was taken.
     ahead: usize,
+    /// Whether more may come.
+    open: bool,
 }
 
 impl Incoming {
+    /// Does something while the channel is watched, whose end `gone` tells.
+    async fn watched<T>(&mut self, gone: &CancellationToken, work: impl Future<Output = T>) -> T {
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                more = self.more(), if self.open => {
+                    self.open = more;
+                    if !more {
+                        gone.cancel();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether an answer went out, before the channel or the session ended: a program that does not read stops it.
+    async fn sent<E>(
+        &mut self,
+        gone: &CancellationToken,
+        sending: impl Future<Output = Result<(), E>>,
+    ) -> bool {
+        let unless_gone = async {
+            tokio::select! {
+                biased;
+                sent = sending => sent.is_ok(),
+                () = gone.cancelled() => false,
+            }
+        };
+        self.watched(gone, unless_gone).await
+    }
+
     /// Takes what comes next; false when nothing more does.
     async fn more(&mut self) -> bool {
         match self.input.next().await {
@@ -49,6 +84,7 @@ impl SudoGate {
             input,
             messages: Messages::default(),
             ahead: 0,
+            open: true,
         };
         let mut behind = Behind::default();
         if let Err(error) = self.converse(&mut incoming, &output, &mut behind).await {
@@ -72,24 +108,11 @@ impl SudoGate {
         loop {
             while let Some(message) = incoming.messages.take()? {
                 incoming.ahead = 0;
-                let mut open = true;
-                let answer = {
-                    let answering = self.reply(&message, behind, &gone);
-                    tokio::pin!(answering);
-                    loop {
-                        tokio::select! {
-                            answer = &mut answering => break answer?,
-                            more = incoming.more(), if open => {
-                                open = more;
-                                if !more {
-                                    gone.cancel();
-                                }
-                            }
-                        }
-                    }
-                };
-                let sent = output.data_bytes(agent::framed(&answer)?).await;
-                if sent.is_err() || !open {
+                let answering = self.reply(&message, behind, &gone);
+                let answer = incoming.watched(&gone, answering).await?;
+                let framed = agent::framed(&answer)?;
+                let sent = incoming.sent(&gone, output.data_bytes(framed)).await;
+                if !sent || !incoming.open {
                     return Ok(());
                 }
             }
@@ -186,5 +209,48 @@ impl Behind {
         };
         let _ = tokio::time::timeout(PATIENCE, ending).await;
         told_end(&gate.visit, command, &self.passed).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::flow::{Filler, Gauge, queue};
+
+    const SOON: Duration = Duration::from_secs(10);
+
+    fn incoming() -> (Filler, Incoming) {
+        let (filler, input) = queue(Gauge::new(Arc::default()));
+        let incoming = Incoming {
+            input,
+            messages: Messages::default(),
+            ahead: 0,
+            open: true,
+        };
+        (filler, incoming)
+    }
+
+    #[tokio::test]
+    async fn a_program_that_never_reads_its_answer_is_given_up_when_its_channel_or_session_ends() {
+        let stuck = pending::<Result<(), ()>>;
+        let gone = CancellationToken::new();
+        let (filler, mut channel) = incoming();
+        drop(filler);
+        let sent = tokio::time::timeout(SOON, channel.sent(&gone, stuck()));
+        assert_eq!(sent.await, Ok(false));
+        assert!(gone.is_cancelled() && !channel.open);
+
+        let session = CancellationToken::new();
+        let gone = session.child_token();
+        let (_filler, mut channel) = incoming();
+        session.cancel();
+        let sent = tokio::time::timeout(SOON, channel.sent(&gone, stuck()));
+        assert_eq!(sent.await, Ok(false));
+        // What can go out does, even then.
+        assert!(channel.sent(&gone, ready(Ok::<(), ()>(()))).await);
     }
 }
