@@ -1,7 +1,7 @@
 //! What `countersign target check` may have signed, which rests on nobody's grant: whoever can read the keys could make it.
 //!
-//! Invariant: its certificates last a minute and say what they are for; for the sudo gate it signs a sudo of `true` and of
-//! nothing else.
+//! Invariant: its certificates last a minute and say what they are for; for the sudo gate it signs a sudo
+//! of `true` and a list of what sudo allows, of the login and the host that are checked, made about now, and nothing else.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -14,14 +14,19 @@ use russh::keys::{Certificate, PrivateKey};
 
 use super::{Authority, AuthorityError, ephemeral_key};
 use crate::domain::grant::Permissions;
-use crate::domain::name::LoginName;
+use crate::domain::name::{LoginName, TargetName};
 use crate::domain::sudo::SudoRequest;
 
 /// What targets log as who logged in.
 const KEY_ID: &str = "countersign target check";
 const LIFETIME: Duration = Duration::from_secs(60);
 /// The sudos that a check calls.
-const HARMLESS: [&[&str]; 2] = [&["sudo", "true"], &["sudo", "-k", "true"]];
+const HARMLESS: [&[&str]; 4] = [
+    &["sudo", "true"],
+    &["sudo", "-k", "true"],
+    &["/usr/bin/sudo", "-k", "true"],
+    &["sudo", "-k", "-l"],
+];
 
 /// What a certificate for a check is to say.
 #[derive(Debug, Clone, Copy)]
@@ -65,16 +70,23 @@ impl Authority {
         Ok((key, builder.sign(&self.user)?))
     }
 
-    /// Signs the request of a sudo that does nothing.
+    /// Signs the request of a sudo that does nothing, of this login on the host that calls itself `host`, made about
+    /// `now`.
     ///
     /// # Errors
     /// When it is another one, or the key does not sign.
-    pub fn sign_probe(&self, request: &SudoRequest) -> Result<Signature, AuthorityError> {
+    pub fn sign_probe(
+        &self,
+        request: &SudoRequest,
+        (login, host): (&LoginName, &TargetName),
+        now: Timestamp,
+    ) -> Result<Signature, AuthorityError> {
         let is = |words: &&[&str]| {
             let said = request.arguments().iter().map(Vec::as_slice);
             said.eq(words.iter().map(|word| word.as_bytes()))
         };
-        if !HARMLESS.iter().any(is) {
+        let checked = request.login() == login && request.is_from(host.as_str());
+        if !checked || !request.is_recent(now) || !HARMLESS.iter().any(is) {
             return Err(AuthorityError::NotCleared);
         }
         let signed = self.sudo_gate.try_sign(request.signed());

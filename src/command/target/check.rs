@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio_util::task::TaskTracker;
 
-use super::probe::{Agent, Prober, Ran, Try};
+use super::probe::{Agent, NotLoggedIn, Prober, Ran, Try};
 use crate::authority::Authority;
 use crate::config::{Config, TargetConfig};
 use crate::domain::command::visible;
@@ -17,6 +17,7 @@ use crate::domain::grant::Permissions;
 use crate::domain::name::LoginName;
 use crate::domain::sudo::SudoRequest;
 use crate::domain::target::EnforcementLayer;
+use crate::target::TargetError;
 
 /// A login that no target has.
 const NOBODY: &str = "countersign-nobody";
@@ -40,6 +41,11 @@ struct Check {
     /// What was seen.
     detail: String,
 }
+
+/// What a password would be asked for with.
+const PROMPT: &str = "CSPROMPT";
+/// What makes a rule or a setting of sudoers free.
+const FREE: [&str; 3] = ["NOPASSWD", "!authenticate", "exempt_group="];
 
 type Outcome = Result<String, String>;
 
@@ -119,8 +125,8 @@ fn plain(command: &str) -> Try<'_> {
 
 impl Prober<'_> {
     async fn logs_in(&self) -> Outcome {
-        self.log_in(self.login, Permissions::default(), None)
-            .await?;
+        let link = self.log_in(self.login, Permissions::default(), None).await;
+        link.map_err(|error| error.to_string())?;
         Ok(format!(
             "its host key is the configured one, and it takes our certificate for `{}`",
             self.login
@@ -130,7 +136,10 @@ impl Prober<'_> {
     async fn refuses_others(&self) -> Outcome {
         let nobody: LoginName = NOBODY.parse().map_err(|_| "no such name".to_owned())?;
         match self.log_in(&nobody, Permissions::default(), None).await {
-            Err(_) => Ok("a certificate for another login is refused".to_owned()),
+            Err(NotLoggedIn::Target(TargetError::LoginRefused { .. })) => {
+                Ok("a certificate for another login is refused".to_owned())
+            }
+            Err(error) => Err(format!("it could not be tried: {error}")),
             Ok(_) => Err(format!(
                 "a certificate for `{nobody}` opens `{}` too: set `AuthorizedPrincipalsFile none`",
                 self.login
@@ -208,7 +217,10 @@ impl Prober<'_> {
         );
         add(checks, "sudo runs", self.sudo_runs().await);
         add(checks, "no agent", self.sudo_needs_the_agent().await);
-        add(checks, "no NOPASSWD", self.sudo_has_no_free_rules().await);
+        let listing = self.sudo_lists().await;
+        add(checks, "no NOPASSWD", has_no_free_rules(&listing));
+        add(checks, "sudo's PATH", self.sudo_has_its_own_path().await);
+        add(checks, "sudo's variables", has_its_own_variables(&listing));
         add(checks, "asks each time", self.sudo_forgets().await);
     }
 
@@ -279,21 +291,62 @@ impl Prober<'_> {
         match (ran.status, ran.asked.is_empty()) {
             (Some(0), true) => Err("a sudo runs that cannot reach the gate's agent".to_owned()),
             (Some(0), false) => Err("a sudo finds the agent that it was not told of".to_owned()),
-            (Some(_) | None, _) => Ok("a sudo that cannot reach the gate fails".to_owned()),
+            (Some(_) | None, _) => self.sudo_asks_for_no_password().await,
         }
     }
 
-    async fn sudo_has_no_free_rules(&self) -> Outcome {
-        let ran = self.run(plain("sudo -k -n -l")).await?;
-        if ran.status != Some(0) {
-            return Ok("sudoers has no rule for it that asks nobody".to_owned());
+    /// Nothing else opens sudo: where a password would, it is asked for.
+    async fn sudo_asks_for_no_password(&self) -> Outcome {
+        for words in ["-k true", "-k -i true"] {
+            let command = format!(
+                "printf 'x\\n' | env -u SSH_AUTH_SOCK LC_ALL=C sudo -S -p {PROMPT} {words}"
+            );
+            let ran = self.run(plain(&command)).await?;
+            if ran.status == Some(0) {
+                return Err(format!("`sudo {words}` runs without the gate's agent"));
+            }
+            let asks = [PROMPT, "assword:"];
+            if asks
+                .iter()
+                .any(|prompt| ran.errors.contains(prompt) || ran.output.contains(prompt))
+            {
+                return Err(format!(
+                    "`sudo {words}` asks for a password: the gate's line in /etc/pam.d has to be `required`, without \
+                     `@include common-auth`"
+                ));
+            }
         }
-        let free = |line: &&str| line.contains("NOPASSWD");
-        let rule = ran.output.lines().find(free).unwrap_or("a rule").trim();
-        Err(format!(
-            "sudoers lets it run without asking: {}",
-            visible(rule.as_bytes())
-        ))
+        Ok("a sudo that cannot reach the gate fails, and asks for no password".to_owned())
+    }
+
+    /// What sudo says that the login may do, in sudo's words.
+    async fn sudo_lists(&self) -> Outcome {
+        let ran = self
+            .run(Try {
+                agent: Agent::Signs,
+                ..plain("LC_ALL=C sudo -k -l")
+            })
+            .await?;
+        match ran.status {
+            Some(0) if !ran.output.is_empty() => Ok(ran.output),
+            Some(_) | None => Err(format!("`sudo -l` lists nothing: {}", ran.complaint())),
+        }
+    }
+
+    async fn sudo_has_its_own_path(&self) -> Outcome {
+        let ran = self
+            .run(Try {
+                agent: Agent::Signs,
+                ..plain("PATH=/countersign-nowhere /usr/bin/sudo -k true")
+            })
+            .await?;
+        match ran.status {
+            Some(0) => Ok("sudo looks for programs in folders of its own".to_owned()),
+            Some(_) | None => Err(format!(
+                "sudo looks for programs where its caller says, or does not run: set `secure_path`: {}",
+                ran.complaint()
+            )),
+        }
     }
 
     async fn sudo_forgets(&self) -> Outcome {
@@ -310,6 +363,28 @@ impl Prober<'_> {
             }
             _ => Err(format!("the first does not run: {}", ran.complaint())),
         }
+    }
+}
+
+/// Whether nothing in what sudo lists runs unasked.
+fn has_no_free_rules(listing: &Outcome) -> Outcome {
+    let listing = listing.as_ref().map_err(Clone::clone)?;
+    let free = |line: &&str| FREE.iter().any(|word| line.contains(word));
+    match listing.lines().find(free) {
+        Some(rule) => Err(format!(
+            "sudoers lets it run without asking: {}",
+            visible(rule.trim().as_bytes())
+        )),
+        None => Ok("sudoers has no rule for it that asks nobody".to_owned()),
+    }
+}
+
+/// Whether sudo says that it takes no variables from its caller but those that it names.
+fn has_its_own_variables(listing: &Outcome) -> Outcome {
+    let listing = listing.as_ref().map_err(Clone::clone)?;
+    match listing.contains("!env_reset") || !listing.contains("env_reset") {
+        true => Err("variables of the caller's reach root: set `env_reset`".to_owned()),
+        false => Ok("sudo starts programs with variables of its own".to_owned()),
     }
 }
 

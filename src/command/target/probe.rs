@@ -8,15 +8,15 @@ use russh::{ChannelMsg, ChannelWriteHalf};
 use tokio_util::task::TaskTracker;
 
 use crate::agent::{self, Messages, Request, wire};
-use crate::authority::Authority;
 use crate::authority::probe::ProbeCertificate;
+use crate::authority::{Authority, AuthorityError};
 use crate::config::{Config, TargetConfig};
 use crate::domain::command::visible;
 use crate::domain::grant::Permissions;
 use crate::domain::name::LoginName;
 use crate::domain::sudo::{NotSudo, SudoRequest};
 use crate::flow::{Drain, Item};
-use crate::target::{self, Link, Openings, Origin, TargetChannel};
+use crate::target::{self, Link, Openings, Origin, TargetChannel, TargetError};
 
 /// How long one command may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -38,6 +38,17 @@ pub(super) struct Prober<'a> {
     pub(super) login: &'a LoginName,
     /// Where connections run.
     pub(super) tasks: TaskTracker,
+}
+
+/// Why a login was not possible.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotLoggedIn {
+    /// The target refused it, could not be reached, or is another.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// No certificate could be made.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
 }
 
 /// What the agent does that a command finds on the target.
@@ -87,14 +98,16 @@ impl Ran {
 
 impl Prober<'_> {
     /// Logs in with a certificate for `principal`.
+    ///
+    /// # Errors
+    /// Why it could not; that the target refused is told apart.
     pub(super) async fn log_in(
         &self,
         principal: &LoginName,
         permissions: Permissions,
         force_command: Option<&str>,
-    ) -> Result<Link, String> {
-        let dialled = target::dial(self.target, self.config.ssh.rekey).await;
-        let dialled = dialled.map_err(|error| error.to_string())?;
+    ) -> Result<Link, NotLoggedIn> {
+        let dialled = target::dial(self.target, self.config.ssh.rekey).await?;
         let certificate = ProbeCertificate {
             login: principal,
             permissions,
@@ -103,9 +116,8 @@ impl Prober<'_> {
         let minted = self
             .authority
             .mint_for_probe(&certificate, dialled.from(), Timestamp::now());
-        let (key, certificate) = minted.map_err(|error| error.to_string())?;
-        let link = dialled.log_in(self.login, key, certificate).await;
-        link.map_err(|error| error.to_string())
+        let (key, certificate) = minted?;
+        Ok(dialled.log_in(self.login, key, certificate).await?)
     }
 
     /// Runs a command to its end.
@@ -115,7 +127,8 @@ impl Prober<'_> {
             agent_forwarding: what.agent != Agent::None,
             port_forwarding: false,
         };
-        let link = self.log_in(self.login, permissions, what.forced).await?;
+        let link = self.log_in(self.login, permissions, what.forced).await;
+        let link = link.map_err(|error| error.to_string())?;
         let channel = link
             .open(&self.tasks)
             .await
@@ -226,10 +239,16 @@ impl Prober<'_> {
         agent: Agent,
     ) -> anyhow::Result<Vec<u8>> {
         match (request, agent) {
-            (Ok(request), Agent::Signs) => match self.authority.sign_probe(request) {
-                Ok(signature) => Ok(agent::signature(&signature)?),
-                Err(_) => Ok(agent::failure()),
-            },
+            (Ok(request), Agent::Signs) => {
+                let checked = (self.login, &self.target.hostname);
+                match self
+                    .authority
+                    .sign_probe(request, checked, Timestamp::now())
+                {
+                    Ok(signature) => Ok(agent::signature(&signature)?),
+                    Err(_) => Ok(agent::failure()),
+                }
+            }
             (Ok(_), Agent::Refuses | Agent::None) | (Err(_), _) => Ok(agent::failure()),
         }
     }

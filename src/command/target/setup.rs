@@ -111,7 +111,8 @@ fn sshd(logins: &[&LoginName], gated: bool) -> File {
         let names: Vec<&str> = logins.iter().map(|login| login.as_str()).collect();
         content.push_str(&format!(
             "# Nobody comes to these logins past the bastion, not even with a key that they put there.\n\
-             Match User {}\n    AuthorizedKeysFile none\n    AuthenticationMethods publickey\n",
+             Match User {}\n    AuthorizedKeysFile none\n    AuthorizedKeysCommand none\n\
+             \x20   AuthenticationMethods publickey\n",
             names.join(",")
         ));
     }
@@ -127,11 +128,13 @@ fn sudoers(logins: &[&LoginName]) -> File {
     let mut content = "# Countersign: every sudo is asked about anew, and by nothing but the gate.\n\
         Defaults timestamp_timeout=0, passwd_tries=1, authenticate\n\
         Defaults !rootpw, !targetpw, !runaspw, !exempt_group\n\
+        # What was approved is what runs only where root's PATH and variables are not the caller's.\n\
+        Defaults env_reset, secure_path=\"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\"\n\
         Defaults env_keep += \"SSH_AUTH_SOCK\"\n\
         # What each login may ask for. The gate holds it; this is what is possible at all. Never with NOPASSWD.\n"
         .to_owned();
     for login in others(logins) {
-        content.push_str(&format!("#{login} ALL=(ALL:ALL) ALL\n"));
+        content.push_str(&format!("# {login} ALL=(ALL:ALL) ALL\n"));
     }
     File {
         path: "/etc/sudoers.d/zz-countersign",
@@ -241,6 +244,32 @@ const INCLUDED: &str = r#"grep -qi '^ *include */etc/ssh/sshd_config\.d/\*\.conf
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sudo_takes_neither_path_nor_variables_from_its_caller_and_no_rule_is_live() {
+        let login: LoginName = "1000".parse().unwrap();
+        let file = sudoers(&[&login]);
+        assert!(
+            file.content
+                .contains("Defaults env_reset, secure_path=\"/usr/")
+        );
+        // `#1000` would be a user's number.
+        let mut rules = file.content.lines().filter(|line| line.contains("1000"));
+        assert!(rules.all(|line| line.starts_with("# 1000 ")));
+    }
+
+    #[test]
+    fn no_key_of_a_command_or_a_file_opens_a_login_past_the_bastion() {
+        let login: LoginName = "deploy".parse().unwrap();
+        let content = sshd(&[&login], true).content;
+        let (_, block) = content.split_once("Match User deploy\n").unwrap();
+        let expected = [
+            "    AuthorizedKeysFile none",
+            "    AuthorizedKeysCommand none",
+            "    AuthenticationMethods publickey",
+        ];
+        assert_eq!(block.lines().collect::<Vec<_>>(), expected);
+    }
 
     #[test]
     fn no_line_of_a_file_ends_it_early() {

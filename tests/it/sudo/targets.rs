@@ -38,7 +38,7 @@ fn a_check_passes_on_a_host_that_is_set_up_and_names_whatever_is_not() {
             .lines()
             .filter(|line| line.starts_with("ok  "))
             .count(),
-        13,
+        15,
         "{told}"
     );
 
@@ -68,19 +68,43 @@ fn a_check_passes_on_a_host_that_is_set_up_and_names_whatever_is_not() {
             ],
         ),
         (
+            format!(
+                "printf 'Defaults listpw=always\\ncountersign-test ALL=(ALL) NOPASSWD: /bin/ls\\n' >{sudoers} && chmod 0440 {sudoers}"
+            ),
+            format!("rm {sudoers}"),
+            &["no NOPASSWD"],
+        ),
+        (
+            format!("echo 'Defaults !secure_path' >{sudoers} && chmod 0440 {sudoers}"),
+            format!("rm {sudoers}"),
+            &["sudo's PATH"],
+        ),
+        (
+            format!("echo 'Defaults !env_reset' >{sudoers} && chmod 0440 {sudoers}"),
+            format!("rm {sudoers}"),
+            &["sudo's variables"],
+        ),
+        (
+            "cp /etc/pam.d/sudo /etc/pam.d/kept && sed -i 's/required *pam_ssh/sufficient pam_ssh/' /etc/pam.d/sudo && \
+             echo '@include common-auth' >>/etc/pam.d/sudo"
+                .to_owned(),
+            "mv /etc/pam.d/kept /etc/pam.d/sudo".to_owned(),
+            &["no agent"],
+        ),
+        (
             "hostname web1".to_owned(),
             "hostname db1".to_owned(),
-            &["sudo's host"],
+            &["sudo's host", "sudo runs", "no NOPASSWD", "sudo's PATH", "sudo's variables", "asks each time"],
         ),
         (
             "cp /etc/pam.d/sudo-i.before-countersign /etc/pam.d/sudo-i".to_owned(),
             "cp /etc/pam.d/sudo /etc/pam.d/sudo-i".to_owned(),
-            &["sudo -i asks"],
+            &["sudo -i asks", "no agent"],
         ),
         (
             "mv /etc/ssh/countersign_sudo_gate.pub /etc/ssh/gone".to_owned(),
             "mv /etc/ssh/gone /etc/ssh/countersign_sudo_gate.pub".to_owned(),
-            &["sudo asks", "sudo -i asks", "sudo runs", "asks each time"],
+            &["sudo asks", "sudo -i asks", "sudo runs", "no NOPASSWD", "sudo's PATH", "sudo's variables", "asks each time"],
         ),
     ];
     for (harm, mend, expected) in cases {
