@@ -5,20 +5,22 @@
 
 use std::collections::BTreeSet;
 
+use russh::keys::PublicKey;
+
 use super::{NotSigned, SudoGate};
-use crate::config::TargetConfig;
+use crate::config::{HostTrust, TargetConfig};
 use crate::domain::name::TargetName;
 use crate::domain::sudo::Companion;
-use crate::domain::target::EnforcementLayer;
 
 impl SudoGate {
-    /// Others who have a session as the same login on the same host, on any node and by any of the host's names.
+    /// Others who have a session as the same login on what may be the same host, on any node. Two targets that share
+    /// neither `hostname` nor address nor a pinned key are taken for two hosts: under a host authority, one host under a
+    /// DNS name and under its IP address is not seen through.
     pub(super) async fn company(&self) -> Result<Vec<Companion>, NotSigned> {
         let services = &self.visit.services;
         let config = services.config();
         let here = |name: &TargetName| {
-            let other = config.target(name);
-            *name == self.destination.target || other.is_some_and(|other| self.is_same_host(other))
+            *name == self.destination.target || is_here(config.target(name), &self.target)
         };
         let running = services
             .store
@@ -42,11 +44,74 @@ impl SudoGate {
         }
         Ok(company.into_iter().collect())
     }
+}
 
-    /// Whether another target may be this host. Two with the gate are different ones, as their hosts' names are.
-    fn is_same_host(&self, other: &TargetConfig) -> bool {
-        let gated = other.info.layers.contains(&EnforcementLayer::Sudo);
-        other.hostname == self.target.hostname
-            || (!gated && other.address.eq_ignore_ascii_case(&self.target.address))
+/// Whether sessions of another target may be on this host: one that the configuration does not know any more may be
+/// anywhere.
+fn is_here(other: Option<&TargetConfig>, this: &TargetConfig) -> bool {
+    other.is_none_or(|other| may_be_same_host(other, this))
+}
+
+/// Whether two targets may be the same host: by its name, its address or its keys. A port tells nothing, as a host may
+/// listen on many.
+fn may_be_same_host(one: &TargetConfig, other: &TargetConfig) -> bool {
+    one.hostname == other.hostname
+        || one.address.eq_ignore_ascii_case(&other.address)
+        || share_a_key(&one.host, &other.host)
+}
+
+fn share_a_key(one: &HostTrust, other: &HostTrust) -> bool {
+    match (one, other) {
+        (HostTrust::Pinned(one), HostTrust::Pinned(other)) => one.iter().any(|key| {
+            let same = |it: &PublicKey| it.key_data() == key.key_data();
+            other.iter().any(same)
+        }),
+        // Each host of an authority has keys of its own.
+        (HostTrust::Authority(_), _) | (HostTrust::Pinned(_), HostTrust::Authority(_)) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use russh::keys::ssh_key::public::Ed25519PublicKey;
+
+    use super::*;
+    use crate::domain::target::{EnforcementLayer, TargetInfo};
+
+    fn target(hostname: &str, address: &str, key: u8) -> TargetConfig {
+        let key = PublicKey::from(Ed25519PublicKey([key; 32]));
+        TargetConfig {
+            info: TargetInfo {
+                name: hostname.parse().unwrap(),
+                aliases: BTreeSet::new(),
+                logins: BTreeSet::new(),
+                labels: BTreeMap::new(),
+                layers: BTreeSet::from([EnforcementLayer::Sudo]),
+            },
+            address: address.to_owned(),
+            port: 22,
+            host: HostTrust::Pinned(vec![key]),
+            hostname: hostname.parse().unwrap(),
+            enter_widget: true,
+        }
+    }
+
+    #[test]
+    fn sessions_of_a_target_that_may_be_the_same_host_are_company() {
+        let this = target("db1", "db1.example.test", 1);
+        for other in [
+            target("db1", "10.0.0.5", 2),
+            // A second entry with the gate, on another port or not.
+            target("db1-admin", "DB1.example.test", 2),
+            // Its address where the other has its name.
+            target("db1-admin", "10.0.0.5", 1),
+        ] {
+            assert!(is_here(Some(&other), &this), "{other:?}");
+        }
+        // One that was renamed or removed by a reload could be anywhere.
+        assert!(is_here(None, &this));
+        assert!(!is_here(Some(&target("web1", "10.0.0.6", 2)), &this));
     }
 }
