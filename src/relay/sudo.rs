@@ -231,6 +231,9 @@ impl SudoGate {
         if !request.is_recent(now) {
             return Err("it was made at another time: the clock of the target is wrong, or it is an old one".to_owned());
         }
+        if !self.memory.may_ask(now) {
+            return Err("this session asked for too many sudos lately".to_owned());
+        }
         match self.visit.services.sudos.note(request.cookie(), now) {
             Seen::First => Ok(request),
             Seen::Before => Err("it was asked before".to_owned()),

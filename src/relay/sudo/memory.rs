@@ -12,6 +12,10 @@ use crate::domain::sudo::{CLOCK_SKEW, Cookie};
 
 /// Requests that are remembered as long as their time could still pass for now.
 const COOKIES: usize = 100_000;
+/// Requests of one session among them: one session cannot take the room of all.
+const SHARE: usize = 2_000;
+/// How long a request is remembered: whatever is older than both clocks may differ is refused for its time.
+const REMEMBERED: SignedDuration = SignedDuration::from_secs(2 * CLOCK_SKEW.as_secs());
 /// Refusals that are remembered.
 const REFUSALS: usize = 64;
 /// How long PAM may take to ask again.
@@ -38,8 +42,7 @@ impl Sudos {
     /// Notes that a request is asked; each is asked once.
     pub(super) fn note(&self, cookie: &Cookie, now: Timestamp) -> Seen {
         let mut cookies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Whatever is older than both clocks may differ is refused for its time.
-        let kept = |at: &Timestamp| now.duration_since(*at) <= CLOCK_SKEW + CLOCK_SKEW;
+        let kept = |at: &Timestamp| now.duration_since(*at) <= REMEMBERED;
         if cookies.len() >= COOKIES {
             cookies.retain(|_, at| kept(at));
         }
@@ -63,11 +66,28 @@ struct Kept {
     refusals: VecDeque<(Vec<u8>, Timestamp)>,
     used: BTreeSet<HoldId>,
     told: usize,
+    /// When requests were asked that are remembered.
+    asked: VecDeque<Timestamp>,
 }
 
 impl Memory {
     fn with<T>(&self, work: impl FnOnce(&mut Kept) -> T) -> T {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether the session has room for one more request in its share, which it takes.
+    pub(super) fn may_ask(&self, now: Timestamp) -> bool {
+        self.with(|kept| {
+            let forgotten = |at: &Timestamp| now.duration_since(*at) > REMEMBERED;
+            while kept.asked.front().is_some_and(forgotten) {
+                kept.asked.pop_front();
+            }
+            let room = kept.asked.len() < SHARE;
+            if room {
+                kept.asked.push_back(now);
+            }
+            room
+        })
     }
 
     /// Notes that a sudo was refused.
@@ -128,6 +148,17 @@ mod tests {
         assert!(memory.refused_lately(b"sudo id", at(3)));
         assert!(!memory.refused_lately(b"sudo id", at(4)));
         assert!(!memory.refused_lately(b"sudo ls", at(1)));
+    }
+
+    #[test]
+    fn one_session_cannot_take_the_room_that_all_have_for_requests() {
+        let memory = Memory::default();
+        assert!((0..SHARE).all(|_| memory.may_ask(at(0))));
+        assert!(!memory.may_ask(at(600)));
+        assert!(Memory::default().may_ask(at(600)));
+        // What is forgotten takes no room.
+        assert!(memory.may_ask(at(601)));
+        const { assert!(SHARE * 10 < COOKIES) };
     }
 
     #[test]
