@@ -346,3 +346,25 @@ fn the_sudo_gate_signs_the_request_that_was_cleared_and_no_other() {
         assert!(matches!(refused, Err(AuthorityError::NotCleared)));
     }
 }
+
+#[test]
+fn a_check_has_nothing_signed_but_harmless_sudos_of_its_own_login_and_host_made_now() {
+    let authority = authority();
+    let key = authority.sudo_gate().to_bytes().unwrap();
+    let request = |words: &[&str]| {
+        let bytes = SudoRequest::bytes_for_tests(&key, words, now().as_second());
+        SudoRequest::read(&bytes, &key).unwrap()
+    };
+    let signs = |words: &[&str], login: &str, host: &str, at| {
+        let checked = (&login.parse().unwrap(), &host.parse().unwrap());
+        authority.sign_probe(&request(words), checked, at).is_ok()
+    };
+    assert!(signs(&["sudo", "-k", "true"], "deploy", "db1", now()));
+    assert!(signs(&["sudo", "-k", "-l"], "deploy", "db1", now()));
+    for words in [&["sudo", "id"][..], &["./sudo", "-k", "true"], &["true"]] {
+        assert!(!signs(words, "deploy", "db1", now()), "{words:?}");
+    }
+    assert!(!signs(&["sudo", "true"], "root", "db1", now()));
+    assert!(!signs(&["sudo", "true"], "deploy", "web1", now()));
+    assert!(!signs(&["sudo", "true"], "deploy", "db1", later(301)));
+}
