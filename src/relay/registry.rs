@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -10,6 +11,9 @@ use crate::domain::id::SessionId;
 
 /// Messages to one session that may wait for its terminal.
 const MESSAGES: usize = 16;
+
+/// How long a session's terminal may keep a mark from its recording.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a session is told while it runs.
 #[derive(Debug)]
@@ -84,6 +88,24 @@ impl Registry {
         }
     }
 
+    /// Has the recording of a session mark something, and waits until it takes that; tells whether it did, before its
+    /// patience ended.
+    pub async fn mark(&self, session: &SessionId, text: String) -> bool {
+        let messages = {
+            let sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            sessions
+                .get(session)
+                .map(|running| running.messages.clone())
+        };
+        match messages {
+            Some(messages) => {
+                let taken = messages.send_timeout(Message::Marked(text), PATIENCE);
+                taken.await.is_ok()
+            }
+            None => false,
+        }
+    }
+
     /// Ends every session.
     pub fn end_all(&self) {
         for running in self
@@ -109,5 +131,36 @@ impl Drop for Entry {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(&self.session);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_mark_waits_for_a_terminal_that_is_stuck_and_is_never_missed_unnoticed() {
+        let registry = Registry::default();
+        let session = SessionId::new(Timestamp::UNIX_EPOCH, [1; 10]);
+        let mut entry = registry.enter(session);
+        for _ in 0..=MESSAGES {
+            registry.tell(&session, Message::Shown("busy".to_owned()));
+        }
+        assert!(!registry.mark(&session, "hold: sudo id".to_owned()).await);
+        let marked = registry.mark(&session, "hold: sudo ls".to_owned());
+        let reads = async {
+            loop {
+                if let Some(Message::Marked(text)) = entry.messages.recv().await {
+                    return text;
+                }
+            }
+        };
+        let (marked, text) = tokio::join!(marked, reads);
+        assert!(marked);
+        assert_eq!(text, "hold: sudo ls");
+        drop(entry);
+        assert!(!registry.mark(&session, "hold: sudo id".to_owned()).await);
     }
 }

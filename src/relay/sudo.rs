@@ -173,10 +173,15 @@ impl SudoGate {
         registry.tell(&self.session, Message::Shown(text.to_owned()));
     }
 
-    /// Has the recording mark something.
-    fn mark(&self, text: String) {
+    /// Has the recording mark something. What it does not take is not signed.
+    async fn mark(&self, text: String) -> Result<(), NotSigned> {
         let registry = &self.visit.services.registry;
-        registry.tell(&self.session, Message::Marked(text));
+        match registry.mark(&self.session, text).await {
+            true => Ok(()),
+            false => Err(NotSigned::because(
+                "the session's recording does not take it",
+            )),
+        }
     }
 
     /// The signature of what a program asked to be signed with the gate's key; `None` when it is refused, which the
@@ -331,7 +336,8 @@ impl SudoGate {
             .append(event, Timestamp::now())
             .await
             .map_err(NotSigned::because)?;
-        self.mark(format!("{}: {}", verdict.word(), command.shown()));
+        self.mark(format!("{}: {}", verdict.word(), command.shown()))
+            .await?;
         match asker.decision(command.clone(), action, verdict) {
             Decision::Cleared(clearance) => Ok((clearance, None)),
             Decision::Denied(denial) => Err(NotSigned::because(denial)),
