@@ -104,7 +104,7 @@ mod tests {
             port,
             host: HostTrust::Pinned(Vec::new()),
             hostname: "db1".parse().unwrap(),
-            enter_widget: true,
+            enter_widget: false,
         }
     }
 

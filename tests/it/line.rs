@@ -23,15 +23,15 @@ struct Shell {
 
 impl Shell {
     fn open() -> Self {
-        Self::of(World::start())
+        Self::of(World::with(Options {
+            targets: "enter_widget = true\n",
+            ..Options::default()
+        }))
     }
 
     /// A shell whose lines are read off the screen.
     fn without_widget() -> Self {
-        Self::of(World::with(Options {
-            targets: "enter_widget = false\n",
-            ..Options::default()
-        }))
+        Self::of(World::start())
     }
 
     fn of(world: World) -> Self {

@@ -91,7 +91,7 @@ fn target(section: &mut Section<'_>, problems: &mut Problems<'_>) -> Option<Targ
         port,
         host: host?,
         hostname: hostname.map_or(name, |hostname| hostname.0),
-        enter_widget: enter_widget.unwrap_or(true),
+        enter_widget: enter_widget.unwrap_or(false),
     })
 }
 

@@ -53,6 +53,7 @@ fn a_whole_configuration_is_read_with_its_defaults() {
     let target = config.target(&"db1".parse().unwrap()).unwrap();
     assert!(target.info.layers.contains(&EnforcementLayer::Wire));
     assert_eq!(target.port, 22);
+    assert!(!target.enter_widget, "only who asks for it gets it");
 }
 
 #[test]

@@ -53,8 +53,8 @@ impl Stage {
             policy: Some(LOOKING),
             shell,
             targets: match by {
-                By::Widget => "",
-                By::Screen => "enter_widget = false\n",
+                By::Widget => "enter_widget = true\n",
+                By::Screen => "",
             },
             ..Options::default()
         });
