@@ -8,25 +8,20 @@
 
 mod reports;
 
-pub mod start;
+mod start;
+
+mod undoing;
 
 use bytes::Bytes;
 
-use crate::domain::command::{Reading, Unknown};
+use crate::domain::command::Reading;
 use crate::domain::gate::Reader;
 
 use super::line::{Line, reading_of};
+use super::shell;
 use super::table::listed;
-use super::{piped, shell};
 pub use reports::Nonce;
 use reports::{Ends, Report, Reports};
-
-/// Asks the line editor for its line. The first key ends a search through the history, which is not the line yet.
-pub const ASK: &[u8] = b"\x1e\x1b[7878;1~";
-/// Goes on with a line that is not whole.
-pub const NEWLINE: &[u8] = b"\x1b[7878;2~";
-/// Empties the line.
-pub const CLEAR: &[u8] = b"\x1b[7878;3~";
 
 /// What a shell said that somebody has to act on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +45,8 @@ pub struct Told {
     pub key: Vec<u8>,
     /// Whether the shell would go on reading it; then it is not submitted.
     pub goes_on: bool,
+    /// Whether the last that was typed of it is Enter.
+    pub entered: bool,
     /// What becomes of what is typed while it runs.
     pub input: Input,
 }
@@ -64,6 +61,8 @@ pub enum Input {
     Data,
     /// The same, unless a program that was started before and takes commands goes on with it.
     Resumed,
+    /// Nobody knows from then on: the line may change the shell itself.
+    Over,
 }
 
 /// What the shell does, as far as it said so.
@@ -75,6 +74,8 @@ enum State {
     Editing,
     /// It runs a line that was cleared; who reads what is typed meanwhile.
     Running(Reader),
+    /// It is not believed any more.
+    Over,
 }
 
 /// Follows one shell that was started with a [`start`] text.
@@ -83,11 +84,9 @@ pub struct Widget {
     state: State,
     /// Whether the line was asked for.
     asked: bool,
-    told: Option<(u64, Ends, String)>,
+    told: Option<(u64, Ends, bool, String)>,
     /// A line that goes on, so that Enter on an empty further line ends it.
     unfinished: Option<String>,
-    /// Whether a line is edited that no prompt was told for: it may go on with another one.
-    unprompted: bool,
     /// Whether a program that takes commands, or that nobody knows, may still wait in the background.
     tainted: bool,
 }
@@ -101,9 +100,18 @@ impl Widget {
             asked: false,
             told: None,
             unfinished: None,
-            unprompted: false,
             tainted: false,
         }
+    }
+
+    /// The command that the shell is started with.
+    pub fn command(&self) -> Vec<u8> {
+        start::command(self.reports.nonce())
+    }
+
+    /// What a shell is sent that says hello when nobody waits for it any more.
+    pub fn plain(&self) -> Vec<u8> {
+        start::plain(self.reports.nonce())
     }
 
     /// What the shell is sent once it said hello.
@@ -120,23 +128,24 @@ impl Widget {
 
     fn note(&mut self, report: Report) -> Option<Said> {
         match report {
+            _ if self.state == State::Over => None,
             Report::Hello(shell) => Some(Said::Hello(shell)),
             Report::Prompt => {
                 self.state = State::Editing;
                 self.unfinished = None;
-                self.unprompted = false;
                 self.told = None;
                 Some(Said::Prompt)
             }
-            Report::Enter => {
-                self.unprompted |= self.state != State::Editing;
-                self.state = State::Editing;
-                Some(Said::Enter)
-            }
-            Report::Line { count, ends, text } => {
+            Report::Enter => (self.state == State::Editing).then_some(Said::Enter),
+            Report::Line {
+                count,
+                ends,
+                entered,
+                text,
+            } => {
                 // Nobody else asks: what was not asked for is no answer.
                 let wanted = std::mem::take(&mut self.asked) && self.state == State::Editing;
-                wanted.then(|| self.told = Some((count, ends, text)))?;
+                wanted.then(|| self.told = Some((count, ends, entered, text)))?;
                 Some(Said::Line)
             }
         }
@@ -145,51 +154,71 @@ impl Widget {
     /// Who reads what is typed.
     pub fn reader(&self) -> Reader {
         match self.state {
-            State::Silent => Reader::Unknown,
+            State::Silent | State::Over => Reader::Unknown,
             State::Editing => Reader::Editor,
             State::Running(reader) => reader,
         }
     }
 
-    /// The line is asked for, by [`ASK`].
-    pub fn ask(&mut self) {
+    /// The line is asked for, by the key that this gives. What goes before it ends a search through the history, which is
+    /// not the line yet.
+    pub fn ask(&mut self) -> Vec<u8> {
         self.asked = true;
         self.told = None;
+        [b"\x1e".as_slice(), &self.key("1")].concat()
+    }
+
+    /// The key that goes on with a line that is not whole.
+    pub fn newline(&self) -> Vec<u8> {
+        self.key("2")
+    }
+
+    /// The key that empties the line.
+    pub fn clear(&self) -> Vec<u8> {
+        self.key("3")
+    }
+
+    fn key(&self, which: &str) -> Vec<u8> {
+        let digits = self.reports.nonce().digits();
+        format!("\x1b[7878;{digits};{which}~").into_bytes()
     }
 
     /// The answer, once.
     pub fn told(&mut self) -> Option<Told> {
-        let (count, ends, text) = self.told.take()?;
+        let (count, ends, entered, text) = self.told.take()?;
         let unfinished = match ends {
             Ends::Unknown => shell::is_unfinished(&text),
             Ends::Here => false,
             Ends::Later => true,
         };
         let goes_on = unfinished && self.unfinished.as_ref() != Some(&text);
-        self.unfinished = goes_on.then(|| text.clone());
-        let mut reading = reading_of(&text);
-        if self.unprompted {
-            reading.unknowns.push(Unknown {
-                reason: "a line that may go on with an unfinished one".to_owned(),
-                span: None,
-            });
-        }
-        let input = Input::of(&text, &reading);
+        self.unfinished = unfinished.then(|| text.clone());
+        let reading = reading_of(&text);
+        let input = match Input::of(&text, &reading) {
+            // What is typed next may be the rest of it.
+            Input::Data | Input::Resumed if unfinished => Input::Unknown,
+            input => input,
+        };
+        let kind = if input == Input::Over { 8 } else { 9 };
         Some(Told {
             input,
             line: Line {
                 bytes: text.into_bytes(),
                 reading,
             },
-            key: format!("\x1b[7878;9;{count}~").into_bytes(),
+            key: self.key(&format!("{kind};{count}")),
             goes_on,
+            entered,
         })
     }
 
     /// There was no answer: whoever reads what is typed, it is not the line editor.
     pub fn lost(&mut self) {
         self.asked = false;
-        self.state = State::Silent;
+        self.state = match self.state {
+            State::Over => State::Over,
+            State::Silent | State::Editing | State::Running(_) => State::Silent,
+        };
     }
 
     /// A line went out that makes this of what is typed.
@@ -197,43 +226,53 @@ impl Widget {
         let reader = match input {
             Input::Data => Reader::Program,
             Input::Resumed if !self.tainted => Reader::Program,
-            Input::Resumed | Input::Unknown => Reader::Unknown,
+            Input::Resumed | Input::Unknown | Input::Over => Reader::Unknown,
         };
         self.tainted |= reader == Reader::Unknown;
         self.state = match self.state {
             State::Silent => State::Silent,
+            State::Over => State::Over,
+            State::Editing | State::Running(_) if input == Input::Over => State::Over,
             State::Editing | State::Running(_) => State::Running(reader),
         };
     }
 }
 
-/// Programs that hand what is typed to a shell, and their likes; others are known by what they make of their input.
-const HOSTS: &str = "tmux screen byobu zellij dtach abduco script ttyrec su sudo sudoedit doas pkexec run0 machinectl \
-    ssh mosh telnet login newgrp sg expect dvtm mc ranger nnn vifm lf exec eval source . builtin command enable trap";
 /// Programs that fill the screen. They can run commands as well: policy held or allowed them as what can start a shell,
 /// and what is typed in them is what was approved with them.
 const SCREENS: &str = "vi vim view vimdiff nvim vim.basic vim.tiny nano rnano pico emacs joe jmacs ne micro mcedit ed \
-    less more most man top htop atop btop iotop watch journalctl systemctl git tig mutt info tail dialog whiptail";
+    less more most man top htop atop btop iotop watch journalctl info";
+/// Programs that make nothing else of what is typed than data, or read nothing of it.
+const PLAIN: &str = "cat tee head tail wc sort uniq tr cut grep egrep fgrep sleep true false echo printf read cd pwd ls date \
+    uptime whoami id hostname uname df du free ps stat file which clear diff cmp md5sum sha256sum ping touch mkdir cp mv \
+    rm ln chmod chown";
 /// Builtins that go on with a program which was started before.
 const RESUMING: &str = "fg bg jobs wait";
+/// Where a program is that is called by its path and counts as the one of its name.
+const FOLDERS: [&str; 2] = ["/usr/bin/", "/bin/"];
 
 impl Input {
-    /// It is data only of a line that was read as a whole, with no shell in it, no interpreter at a prompt of its own and
-    /// nothing that hosts one.
+    /// It is data only of a line that was read as a whole, and has no program in it but those that are listed.
     fn of(text: &str, reading: &Reading) -> Self {
         let names = || {
-            let programs = reading.commands.iter().map(|command| &command.program);
-            programs.filter_map(|program| program.rsplit('/').next())
+            reading.commands.iter().map(|command| {
+                let program = command.program.as_str();
+                let bare = FOLDERS.iter().find_map(|at| program.strip_prefix(at));
+                bare.unwrap_or(program)
+            })
         };
         let resumes = |name: &str| listed(RESUMING, name) || name.starts_with('%');
-        let fills_screen = names().next().is_some() && names().all(|name| listed(SCREENS, name));
-        let data = fills_screen || piped(text.as_bytes()).input.is_data();
-        if reading.is_opaque() || !data || names().any(|name| listed(HOSTS, name)) {
+        let known = |name: &str| listed(SCREENS, name) || listed(PLAIN, name);
+        if undoing::changes_shell(text) || names().any(undoing::is_name) {
+            Self::Over
+        } else if reading.is_opaque() || names().next().is_none() {
             Self::Unknown
-        } else if names().any(resumes) {
+        } else if names().all(known) {
+            Self::Data
+        } else if names().all(|name| known(name) || resumes(name)) {
             Self::Resumed
         } else {
-            Self::Data
+            Self::Unknown
         }
     }
 }

@@ -223,6 +223,10 @@ impl Running<'_, '_> {
                 match self.next(input, &gate).await {
                     Next::Item(item) => self.item(gate, item).await?,
                     Next::Event(event) => self.event(gate, event).await?,
+                    Next::Late(text) => {
+                        self.program.send(text).await?;
+                        gate
+                    }
                     Next::End => return Ok(()),
                 }
             };
@@ -392,7 +396,9 @@ impl Running<'_, '_> {
     }
 
     async fn forward(&mut self, bytes: Bytes) -> Result<(), InputEnd> {
+        let mut bytes = bytes;
         if let Some(screen) = &self.side.screen {
+            bytes = screen.without_reserved(bytes);
             screen.input(&bytes);
         }
         self.side

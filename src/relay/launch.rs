@@ -10,7 +10,6 @@ use super::start::{PtyRequest, Start};
 use crate::domain::command::Layer;
 use crate::domain::hold::{Basis, Clearance};
 use crate::flow::Drain;
-use crate::inspect::widget;
 use crate::target::{Link, Openings, TargetChannel};
 
 /// Everything that a program is started with.
@@ -27,8 +26,8 @@ pub struct Launch {
     pub start: Box<Start>,
     /// The agent that programs on the target find, where there is one.
     pub agent: Agent,
-    /// Whether a shell is started so that it reports its lines.
-    pub widget: bool,
+    /// The command that starts a shell which reports its lines, where it is to.
+    pub widget: Option<Vec<u8>>,
 }
 
 /// The agent that programs on a target find.
@@ -191,8 +190,10 @@ impl Launch {
                     .request_subsystem(true, String::from_utf8_lossy(&bytes))
                     .await?
             }
-            Layer::Shell if self.widget => output.exec(true, widget::start::command()).await?,
-            Layer::Shell => output.request_shell(true).await?,
+            Layer::Shell => match self.widget {
+                Some(command) => output.exec(true, command).await?,
+                None => output.request_shell(true).await?,
+            },
             Layer::Connect | Layer::Line | Layer::Forward | Layer::Transfer | Layer::Sudo => {
                 return Err(russh::Error::Inconsistent.into());
             }

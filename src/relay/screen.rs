@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::domain::command::Unknown;
 use crate::domain::gate::Reader;
+use crate::domain::keystroke::Reserved;
 use crate::inspect::line::{Line, LineTracker};
 use crate::inspect::widget::{Input, Said, Told, Widget};
 
@@ -43,6 +44,11 @@ struct Watched {
     prompted: Instant,
     /// Whether a key in the shell wants to submit the line.
     enter: bool,
+    /// Whether the line is asked for because of that.
+    by_shell: bool,
+    /// Nobody waits for a hello any more.
+    hello_missed: bool,
+    reserved: Reserved,
 }
 
 /// A terminal's screen, fed from both directions of its channel.
@@ -65,6 +71,9 @@ impl Screen {
                 shown: false,
                 prompted: now,
                 enter: false,
+                by_shell: false,
+                hello_missed: false,
+                reserved: Reserved::default(),
             }),
             said: Notify::new(),
         }
@@ -83,6 +92,14 @@ impl Screen {
         shown
     }
 
+    /// What of a client's bytes may go to a shell that takes keys of the bastion's.
+    pub fn without_reserved(&self, bytes: Bytes) -> Bytes {
+        self.with(|watched| match watched.widget {
+            Some(_) => watched.reserved.without(bytes),
+            None => bytes,
+        })
+    }
+
     /// Input that submits nothing was sent to the target.
     pub fn input(&self, bytes: &[u8]) {
         self.with(|watched| {
@@ -98,6 +115,8 @@ impl Screen {
     pub fn submitted(&self, key: &[u8], input: Input) {
         self.with(|watched| {
             watched.tracker.submitted(key);
+            watched.enter = false;
+            watched.reserved.interrupted();
             watched.last_change = Instant::now();
             if let Some(widget) = &mut watched.widget {
                 widget.submitted(input);
@@ -141,12 +160,25 @@ impl Screen {
         let shell = tokio::select! {
             biased;
             shell = hello => shell,
-            () = other => return None,
+            () = other => {
+                self.with(|watched| watched.hello_missed = true);
+                return None;
+            }
         };
         self.with(|watched| {
             let text = watched.widget.as_ref()?.installation(&shell);
             (!text.is_empty()).then(|| Bytes::from(text))
         })
+    }
+
+    /// Waits for a hello that came too late, and gives what it is answered: that the shell is a plain one.
+    pub async fn late_hello(&self) -> Bytes {
+        self.until(|watched| {
+            watched.hello_missed.then_some(())?;
+            watched.hello.take()?;
+            Some(Bytes::from(watched.widget.as_ref()?.plain()))
+        })
+        .await
     }
 
     /// Waits until the target showed anything.
@@ -158,19 +190,42 @@ impl Screen {
 
     /// Waits until a key in the shell wants to submit the line.
     pub async fn enter(&self) {
-        self.until(|watched| std::mem::take(&mut watched.enter).then_some(()))
-            .await;
+        self.until(|watched| {
+            let enter = std::mem::take(&mut watched.enter) && watched.reader() == Reader::Editor;
+            watched.by_shell |= enter;
+            enter.then_some(())
+        })
+        .await;
     }
 
-    /// Gets ready to ask the line editor for its line; the question may be sent then.
-    pub async fn ask(&self) {
+    /// Gets ready to ask the line editor for its line, and gives the key that asks.
+    pub async fn ask(&self) -> Option<Vec<u8>> {
         let ready = self.with(|watched| watched.prompted) + PROMPTING;
         tokio::time::sleep_until(ready).await;
         self.with(|watched| {
-            if let Some(widget) = &mut watched.widget {
-                widget.ask();
-            }
-        });
+            watched.enter = false;
+            watched.reserved.interrupted();
+            Some(watched.widget.as_mut()?.ask())
+        })
+    }
+
+    /// Whether the line was asked for by the shell itself; once.
+    pub fn asked_by_shell(&self) -> bool {
+        self.with(|watched| std::mem::take(&mut watched.by_shell))
+    }
+
+    /// The key that goes on with a line that is not whole.
+    pub fn newline(&self) -> Option<Vec<u8>> {
+        self.with(|watched| Some(watched.widget.as_ref()?.newline()))
+    }
+
+    /// The key that empties the line of an editor that reports it.
+    pub fn clear(&self) -> Option<Vec<u8>> {
+        self.with(|watched| {
+            watched.reserved.interrupted();
+            let editing = watched.reader() == Reader::Editor;
+            Some(watched.widget.as_ref().filter(|_| editing)?.clear())
+        })
     }
 
     /// Waits for the line that was asked for; `None` when it did not come, or what is typed is read by somebody else.

@@ -264,7 +264,7 @@ impl Session<'_> {
         let start = self.as_inspected(start);
         let (size, closed) = (start.size(), input.end());
         let widget = self.widget(&start);
-        let reports = widget.is_some();
+        let reports = widget.as_ref().map(Widget::command);
         let screen = (self.side == Side::Terminal)
             .then(|| Arc::new(Screen::new(size.rows(), size.cols(), widget)));
         let (sender, drain) = oneshot::channel();

@@ -10,78 +10,123 @@ unset __countersign_file BASH_ARGV0
 logout() { exit "$@"; }
 [ -r ~/.bash_logout ] && [ -z "$(trap -p EXIT)" ] && trap '. ~/.bash_logout' EXIT
 
-((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404)) || return
+# Before, keys that are unbound by name stay bound behind a prefix.
+((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)) || return
 
 # Says something to the bastion, which takes it off the output.
-__countersign_say() { printf '\033]7878;%s;%s\007' '@NONCE@' "$1"; }
+__countersign_say() { \builtin printf '\033]7878;%s;%s\007' '@NONCE@' "$1"; }
 
-# The line as it stands, with control characters spelled out, and the key that submits exactly this line.
+# The line as it stands, with control characters spelled out, and the key that submits exactly this line. Nothing while
+# a program runs, which may read a line by the same keys.
 __countersign_tell() {
-  { local - LC_ALL=C; set +xv; } 2>/dev/null
-  local text code character
-  while [[ $READLINE_LINE == *$'\n' ]]; do READLINE_LINE=${READLINE_LINE%$'\n'}; done
+  { \builtin local - LC_ALL=C; \builtin set +xv; } 2>/dev/null
+  \builtin local text code character hex map newline=0
+  ((__countersign_editing)) || return
+  while [[ $READLINE_LINE == *$'\n' ]]; do READLINE_LINE=${READLINE_LINE%$'\n'} newline=1; done
   text=${READLINE_LINE//%/%25}
-  for code in {1..31} 127; do
-    printf -v code %02x "$code"
-    printf -v character "\\x$code"
-    [[ $text == *"$character"* ]] && text=${text//"$character"/%$code}
+  for ((code = 1; code <= 127; code = code == 31 ? 127 : code + 1)); do
+    \builtin printf -v hex %02x "$code"
+    \builtin printf -v character "\\x$hex"
+    [[ $text == *"$character"* ]] && text=${text//"$character"/%$hex}
   done
   __countersign_close
   __countersign_count=$((__countersign_count + 1))
-  for code in emacs vi-insert vi-command; do
-    bind -m $code "\"\\e[7878;9;$__countersign_count~\": accept-line"
+  for map in emacs vi-insert vi-command; do
+    \builtin bind -m $map "\"\e@KEY@;9;$__countersign_count~\": \"\e@KEY@;4~\e@KEY@;6~\""
+    \builtin bind -m $map "\"\e@KEY@;8;$__countersign_count~\": \"\e@KEY@;5~\e@KEY@;6~\""
   done
-  __countersign_say "line;$__countersign_count;;$text"
+  __countersign_told=$READLINE_LINE
+  __countersign_say "line;$__countersign_count;;$newline;${#text};$text"
+}
+
+# Lets the next key submit the line, if it is the one that was told. What is typed then is a program's.
+__countersign_go() {
+  { \builtin local -; \builtin set +xv; } 2>/dev/null
+  __countersign_close
+  [[ $READLINE_LINE == "$__countersign_told" ]] || return
+  __countersign_open
+  \builtin local map
+  for map in emacs vi-insert vi-command; do \builtin bind -m $map '"\e@KEY@;6~": accept-line'; done
+}
+
+# The same, and the bastion is told nothing any more.
+__countersign_last() {
+  __countersign_over=1
+  __countersign_go
+  __countersign_open
 }
 
 # Enter by any other way than the bastion's: it becomes a part of the line, and the bastion is told.
 __countersign_enter() {
-  { local -; set +xv; } 2>/dev/null
+  { \builtin local -; \builtin set +xv; } 2>/dev/null
   __countersign_newline
   __countersign_say enter
 }
 
 __countersign_newline() {
-  { local -; set +xv; } 2>/dev/null
+  { \builtin local -; \builtin set +xv; } 2>/dev/null
+  __countersign_close
   READLINE_LINE+=$'\n'
   READLINE_POINT=${#READLINE_LINE}
 }
 
-__countersign_clear() { READLINE_LINE= READLINE_POINT=0; }
+__countersign_clear() {
+  { \builtin local -; \builtin set +xv; } 2>/dev/null
+  __countersign_close
+  READLINE_LINE= READLINE_POINT=0
+}
+
+# Enter is Enter.
+__countersign_open() {
+  \builtin local map
+  __countersign_editing=0
+  for map in emacs vi-insert vi-command; do
+    \builtin bind -m $map '"\C-m": accept-line'
+    \builtin bind -m $map '"\C-j": accept-line'
+  done
+}
 
 # No key submits a line any more, nor runs a part of it.
 __countersign_close() {
-  local map name
+  \builtin local map name
   for map in emacs vi-insert vi-command; do
+    \builtin bind -m $map -r "\e@KEY@;9;$__countersign_count~"
+    \builtin bind -m $map -r "\e@KEY@;8;$__countersign_count~"
     for name in accept-line operate-and-get-next insert-comment edit-and-execute-command emacs-edit-and-execute-command \
-      vi-edit-and-execute-command shell-expand-line; do
-      bind -m $map -u $name
+      vi-edit-and-execute-command shell-expand-line re-read-init-file execute-named-command dump-functions dump-macros \
+      dump-variables; do
+      \builtin bind -m $map -u $name
     done
+    \builtin bind -m $map '"\e@KEY@;6~": redraw-current-line'
   done 2>/dev/null
 }
 
 __countersign_guard() {
-  local map
+  \builtin local map
   __countersign_close
   for map in emacs vi-insert vi-command; do
-    bind -m $map -x '"\C-m": __countersign_enter'
-    bind -m $map -x '"\C-j": __countersign_enter'
-    bind -m $map -x '"\C-o": __countersign_enter'
-    bind -m $map '"\C-^": set-mark'
-    bind -m $map -x '"\e[7878;1~": __countersign_tell'
-    bind -m $map -x '"\e[7878;2~": __countersign_newline'
-    bind -m $map -x '"\e[7878;3~": __countersign_clear'
+    \builtin bind -m $map -x '"\C-m": __countersign_enter'
+    \builtin bind -m $map -x '"\C-j": __countersign_enter'
+    \builtin bind -m $map -x '"\C-o": __countersign_enter'
+    \builtin bind -m $map '"\C-^": set-mark'
+    \builtin bind -m $map -x '"\e@KEY@;1~": __countersign_tell'
+    \builtin bind -m $map -x '"\e@KEY@;2~": __countersign_newline'
+    \builtin bind -m $map -x '"\e@KEY@;3~": __countersign_clear'
+    \builtin bind -m $map -x '"\e@KEY@;4~": __countersign_go'
+    \builtin bind -m $map -x '"\e@KEY@;5~": __countersign_last'
   done
+  __countersign_editing=1
 }
 
 __countersign_prompt() {
-  { local - status=$?; set +xv; } 2>/dev/null
+  { \builtin local - status=$?; \builtin set +xv; } 2>/dev/null
+  ((__countersign_over)) && \builtin return $status
   __countersign_guard
   __countersign_say prompt
-  return $status
+  \builtin return $status
 }
 
-__countersign_count=0
+__countersign_count=0 __countersign_over=0 __countersign_editing=0 __countersign_told=
 if [[ $(declare -p PROMPT_COMMAND 2>/dev/null) == 'declare -a'* ]]; then
   PROMPT_COMMAND+=(__countersign_prompt)
 else

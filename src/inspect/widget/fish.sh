@@ -1,33 +1,67 @@
 exec 9<<'COUNTERSIGN'
 # Says something to the bastion, which takes it off the output.
-function __countersign_say; printf '\e]7878;%s;%s\a' '@NONCE@' $argv[1]; end
+function __countersign_say; builtin printf '\e]7878;%s;%s\a' '@NONCE@' $argv[1]; end
 
-# The line as it stands, with control characters spelled out, and the key that submits exactly this line.
+# The line as it stands, with control characters spelled out, and the key that submits exactly this line. Nothing while
+# a program runs, which may read a line by the same keys.
 function __countersign_tell
-  set -l text (commandline -b | string collect)
+  test $__countersign_editing = 1; or return
+  set -l newline 0
+  set -l text (commandline -b | builtin string collect)
+  # It prints one newline of its own.
+  builtin string match -q -r '\n\n\z' -- (commandline -b | builtin string collect -N); and set newline 1
   commandline -r -- $text
-  set -l spelled (string replace -a '%' '%25' -- $text | string collect)
-  for code in (seq 1 31) 127
-    set -l code (printf %02x $code)
-    set spelled (string replace -a (printf "\\x$code" | string collect -N) "%$code" -- $spelled | string collect)
+  set -l spelled (builtin string replace -a '%' '%25' -- $text | builtin string collect)
+  set -l number 1
+  while test $number -le 127
+    set -l code (builtin printf %02x $number)
+    set spelled (builtin string replace -a (builtin printf "\\x$code" | builtin string collect -N) "%$code" -- $spelled | builtin string collect)
+    set number (math $number + 1)
+    test $number = 32; and set number 127
   end
   __countersign_close
   set -g __countersign_count (math $__countersign_count + 1)
   for mode in $__countersign_modes
-    bind -M $mode \e"[7878;9;$__countersign_count~" execute
+    builtin bind -M $mode \e"@KEY@;9;$__countersign_count~" __countersign_go
+    builtin bind -M $mode \e"@KEY@;8;$__countersign_count~" __countersign_last
   end
+  set -g __countersign_told $text
   set -l ends
   commandline --is-valid
   switch $status
     case 0 1; set ends here
     case 2; set ends later
   end
-  __countersign_say "line;$__countersign_count;$ends;$spelled"
+  __countersign_say "line;$__countersign_count;$ends;$newline;"(builtin string length -- "$spelled")";$spelled"
+end
+
+# Submits the line, if it is the one that was told. What is typed then is a program's.
+function __countersign_go
+  __countersign_close
+  test (commandline -b | builtin string collect)x = "$__countersign_told"x; or return
+  __countersign_open
+  commandline -f execute
+end
+
+# The same, and the bastion is told nothing any more.
+function __countersign_last
+  set -g __countersign_over 1
+  __countersign_go
+  __countersign_open
+end
+
+# Enter is Enter.
+function __countersign_open
+  set -g __countersign_editing 0
+  for mode in $__countersign_modes
+    for key in \r \n \e\r; builtin bind -e -M $mode $key; end
+  end 2>/dev/null
 end
 
 function __countersign_close
   for mode in $__countersign_modes
-    bind -e -M $mode \e"[7878;9;$__countersign_count~"
+    builtin bind -e -M $mode \e"@KEY@;9;$__countersign_count~"
+    builtin bind -e -M $mode \e"@KEY@;8;$__countersign_count~"
   end 2>/dev/null
 end
 
@@ -38,29 +72,36 @@ function __countersign_enter
 end
 
 function __countersign_newline
+  __countersign_close
   commandline -f end-of-buffer
   commandline -a -- \n
   commandline -f end-of-buffer
 end
 
-function __countersign_clear; commandline -r -- ''; end
+function __countersign_clear; __countersign_close; commandline -r -- ''; end
 
 function __countersign_nothing; end
 
 function __countersign_guard --on-event fish_prompt
+  test $__countersign_over = 1; and return
+  __countersign_close
   for mode in $__countersign_modes
-    bind -M $mode \r __countersign_enter
-    bind -M $mode \n __countersign_enter
-    bind -M $mode \e\r __countersign_enter
-    bind -M $mode \x1e __countersign_nothing
-    bind -M $mode \e"[7878;1~" __countersign_tell
-    bind -M $mode \e"[7878;2~" __countersign_newline
-    bind -M $mode \e"[7878;3~" __countersign_clear
+    builtin bind -M $mode \r __countersign_enter
+    builtin bind -M $mode \n __countersign_enter
+    builtin bind -M $mode \e\r __countersign_enter
+    builtin bind -M $mode \x1e __countersign_nothing
+    builtin bind -M $mode \e"@KEY@;1~" __countersign_tell
+    builtin bind -M $mode \e"@KEY@;2~" __countersign_newline
+    builtin bind -M $mode \e"@KEY@;3~" __countersign_clear
   end
+  set -g __countersign_editing 1
   __countersign_say prompt
 end
 
 set -g __countersign_modes default insert visual replace replace_one
 set -g __countersign_count 0
+set -g __countersign_over 0
+set -g __countersign_editing 0
+set -g __countersign_told ''
 COUNTERSIGN
 exec "$SHELL" -l -C 'cat <&9 | source'

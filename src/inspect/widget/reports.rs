@@ -21,21 +21,46 @@ const HELLO_BYTES: usize = 128;
 /// Bytes of the secret.
 const NONCE_BYTES: usize = 16;
 
-/// What tells the reports of a session's own shell from whatever else its terminal shows.
+/// What tells the reports of a session's own shell from whatever else its terminal shows, and the bastion's keys and
+/// texts from whatever else it reads.
 #[derive(Clone)]
-pub struct Nonce(Zeroizing<String>);
+pub struct Nonce {
+    report: Zeroizing<String>,
+    digits: Zeroizing<String>,
+    token: Zeroizing<String>,
+}
 
 impl Nonce {
     /// A new one; `None` when the system gives no random bytes.
     pub fn random() -> Option<Self> {
         let mut bytes = [0; NONCE_BYTES];
         aws_lc_rs::rand::fill(&mut bytes).ok()?;
-        Some(Self(Zeroizing::new(hex::encode(bytes))))
+        let report = Zeroizing::new(hex::encode(bytes));
+        aws_lc_rs::rand::fill(&mut bytes).ok()?;
+        let token = Zeroizing::new(hex::encode(bytes));
+        let mut key = [0; 8];
+        aws_lc_rs::rand::fill(&mut key).ok()?;
+        let digits = Zeroizing::new(format!("{:020}", u64::from_be_bytes(key)));
+        Some(Self {
+            report,
+            digits,
+            token,
+        })
     }
 
     /// As it is written in a report.
     pub(super) fn as_str(&self) -> &str {
-        &self.0
+        &self.report
+    }
+
+    /// As it is written in a key of the bastion's.
+    pub(super) fn digits(&self) -> &str {
+        &self.digits
+    }
+
+    /// As it is written before a start text. Who looks at the target's processes can see it while the shell starts.
+    pub(super) fn token(&self) -> &str {
+        &self.token
     }
 }
 
@@ -58,6 +83,8 @@ pub(super) enum Report {
     Line {
         count: u64,
         ends: Ends,
+        /// Whether it ended with Enter.
+        entered: bool,
         text: String,
     },
 }
@@ -187,15 +214,25 @@ fn parse(text: &str) -> Option<Report> {
         _ => {}
     }
     let (count, rest) = text.strip_prefix("line;")?.split_once(';')?;
-    let (ends, text) = rest.split_once(';')?;
+    let (ends, rest) = rest.split_once(';')?;
+    let (entered, rest) = rest.split_once(';')?;
+    let (length, text) = rest.split_once(';')?;
+    let ends = match ends {
+        "" => Ends::Unknown,
+        "here" => Ends::Here,
+        "later" => Ends::Later,
+        _ => return None,
+    };
+    // What ends before its length was cut by an end of its own: it is not the whole line.
+    let whole = match ends {
+        Ends::Unknown => text.len(),
+        Ends::Here | Ends::Later => text.chars().count(),
+    };
+    (length.parse() == Ok(whole)).then_some(())?;
     Some(Report::Line {
         count: count.parse().ok()?,
-        ends: match ends {
-            "" => Ends::Unknown,
-            "here" => Ends::Here,
-            "later" => Ends::Later,
-            _ => return None,
-        },
+        ends,
+        entered: entered == "1",
         text: spelled(text)?,
     })
 }

@@ -1,8 +1,10 @@
-//! The texts that a shell is started with, so that it reports to the bastion and nothing of that is left on the target.
+//! The texts that a shell is started with, so that it reports to the bastion.
 //!
 //! The login shell of the account runs one line that says which shell it is, and reads the rest from its terminal. That
-//! becomes the shell's start file, through a descriptor: no file is left, and the nonce is in no command line and in
-//! no environment. It is the person's own login shell in every other way. Whatever is unusual gets a plain one.
+//! becomes the shell's start file, through a descriptor: the nonce is in no command line and in no environment. It is
+//! the person's own login shell in every other way. Whatever is unusual gets a plain one. Invariant: of what comes from
+//! the terminal only a text is run that begins with the token of this start, which no client is told, has the length that
+//! it says, and comes in time.
 
 use super::reports::Nonce;
 
@@ -15,13 +17,21 @@ const PLAIN: &str = "exec \"$SHELL\" -l\n";
 const NOT_WAITING: &str = "-";
 /// What stands for the nonce in the texts.
 const NONCE: &str = "@NONCE@";
+/// What stands for the begin of the bastion's keys.
+const KEY: &str = "@KEY@";
+/// What stands for the token.
+const TOKEN: &str = "@TOKEN@";
+/// Least bytes of a text, so that its length always has four digits and none of them leads with a zero.
+const SHORTEST: usize = 1000;
 
 /// The command that begins it, which any login shell can run.
-pub fn command() -> Vec<u8> {
-    format!("exec /bin/sh -c '{}'", LINE.trim_end()).into_bytes()
+pub(super) fn command(nonce: &Nonce) -> Vec<u8> {
+    let line = LINE.trim_end().replace(TOKEN, nonce.token());
+    format!("exec /bin/sh -c '{line}'").into_bytes()
 }
 
-/// The rest, for the shell that said hello: its length in eight digits, then the text. Nothing where it waits for none.
+/// The rest, for the shell that said hello: the token, its length in four digits, then the text. Nothing where it waits
+/// for none.
 pub(super) fn installation(shell: &str, nonce: &Nonce) -> Vec<u8> {
     let text = match shell {
         NOT_WAITING => return Vec::new(),
@@ -30,6 +40,19 @@ pub(super) fn installation(shell: &str, nonce: &Nonce) -> Vec<u8> {
         "fish" => FISH,
         _ => PLAIN,
     };
-    let text = text.replace(NONCE, nonce.as_str());
-    format!("{:08}{text}", text.len()).into_bytes()
+    wrapped(text, nonce)
+}
+
+/// What a shell that says hello too late is told: that it is a plain one.
+pub(super) fn plain(nonce: &Nonce) -> Vec<u8> {
+    wrapped(PLAIN, nonce)
+}
+
+fn wrapped(text: &str, nonce: &Nonce) -> Vec<u8> {
+    let text = text
+        .replace(NONCE, nonce.as_str())
+        .replace(KEY, &format!("[7878;{}", nonce.digits()));
+    // What is read of it by a shell loses the newlines at its end.
+    let text = format!("{text}{:<width$}#", "#", width = SHORTEST);
+    format!("{}{}{text}", nonce.token(), text.len()).into_bytes()
 }

@@ -21,7 +21,16 @@ fn prompted() -> Widget {
     widget
 }
 
+/// A report of a line as a shell writes it, from one that lacks Enter and length.
 fn tell(widget: &mut Widget, text: &str) -> Option<Told> {
+    let whole = |text: &str| {
+        let parts: Vec<&str> = text.splitn(4, ';').collect();
+        let [kind, count, ends, line] = parts.as_slice() else {
+            return None;
+        };
+        Some(format!("{kind};{count};{ends};0;{};{line}", line.len()))
+    };
+    let text = &whole(text).unwrap_or(text.to_owned());
     let line = report(widget, text);
     widget.output(&line);
     widget.told()
@@ -45,7 +54,8 @@ fn a_line_is_told_exactly_with_the_key_that_submits_it() {
     widget.ask();
     let told = tell(&mut widget, "line;7;;echo 100%25%0als").unwrap();
     assert_eq!(told.line.bytes, b"echo 100%\nls");
-    assert_eq!(told.key, b"\x1b[7878;9;7~");
+    let digits = widget.reports.nonce().digits().to_owned();
+    assert_eq!(told.key, format!("\x1b[7878;{digits};9;7~").into_bytes());
     assert!(!told.goes_on && !told.line.reading.is_opaque());
     assert_eq!(widget.told(), None, "it is one answer");
 }
@@ -71,30 +81,48 @@ fn a_line_that_nobody_asked_for_is_no_answer() {
 }
 
 #[test]
-fn a_line_that_no_prompt_was_told_for_is_in_doubt() {
+fn enter_where_no_line_is_edited_is_nobodys() {
     let mut widget = prompted();
-    widget.submitted(Input::Data);
     let enter = report(&widget, "enter");
     assert_eq!(widget.output(&enter), (Bytes::new(), vec![Said::Enter]));
+    widget.submitted(Input::Data);
+    assert_eq!(widget.output(&enter), (Bytes::new(), vec![]));
+    assert_eq!(widget.reader(), Reader::Program);
+}
+
+#[test]
+fn a_report_that_is_cut_before_its_length_is_no_answer() {
+    let mut widget = prompted();
     widget.ask();
-    assert!(
-        tell(&mut widget, "line;1;;ls")
-            .unwrap()
-            .line
-            .reading
-            .is_opaque()
-    );
+    let cut = report(&widget, "line;1;;0;14;ls \x07; sudo id");
+    widget.output(&cut);
+    assert_eq!(widget.told(), None);
+}
+
+#[test]
+fn a_line_that_may_change_the_shell_is_the_last_that_is_believed() {
+    let mut widget = prompted();
+    widget.ask();
+    let told = tell(&mut widget, "line;3;;printf() { :%3b }").unwrap();
+    let digits = widget.reports.nonce().digits().to_owned();
+    assert_eq!(told.key, format!("\x1b[7878;{digits};8;3~").into_bytes());
+    widget.submitted(told.input);
     let prompt = report(&widget, "prompt");
-    widget.output(&prompt);
-    widget.output(&enter);
-    widget.ask();
-    assert!(
-        !tell(&mut widget, "line;2;;ls")
-            .unwrap()
-            .line
-            .reading
-            .is_opaque()
-    );
+    assert_eq!(widget.output(&prompt), (Bytes::new(), vec![]));
+    assert_eq!(widget.reader(), Reader::Unknown);
+    widget.submitted(Input::Data);
+    assert_eq!(widget.reader(), Reader::Unknown);
+}
+
+#[test]
+fn an_approved_line_that_is_not_whole_is_told_again_as_it_was() {
+    let mut widget = prompted();
+    let mut again = || {
+        widget.ask();
+        tell(&mut widget, "line;1;;cat <<EOF").unwrap().goes_on
+    };
+    assert!(again());
+    assert!(!again() && !again(), "asked, and read again once approved");
 }
 
 #[test]
@@ -102,7 +130,7 @@ fn no_report_comes_out_in_whatever_pieces_it_came() {
     let plain = prompted();
     let text = [
         b"before\x1b[1m\x1b]0;title\x07".as_slice(),
-        &report(&plain, "enter"),
+        &report(&plain, "prompt"),
         b"\x1b]7878;other;x\x07behind\x1b",
     ]
     .concat();
@@ -120,7 +148,7 @@ fn no_report_comes_out_in_whatever_pieces_it_came() {
             String::from_utf8(shown).unwrap(),
             "before\x1b[1m\x1b]0;title\x07\x1b]7878;other;x\x07behind\x1b[m"
         );
-        assert_eq!(said, [Said::Enter]);
+        assert_eq!(said, [Said::Prompt]);
     }
 }
 
@@ -148,7 +176,6 @@ fn a_line_that_is_not_whole_goes_on_until_an_empty_one() {
     };
     assert!(goes_on("for i in 1; do"));
     assert!(!goes_on("for i in 1; do"), "Enter on nothing more");
-    assert!(goes_on("for i in 1; do"));
     assert!(goes_on("for i in 1; do%0adate"));
     assert!(!goes_on("for i in 1; do%0adate%0adone"));
 }
@@ -165,7 +192,7 @@ fn what_is_typed_to_a_program_is_its_own_where_it_runs_no_commands() {
         "less /etc/passwd",
         "top",
         "cat > x",
-        "./deploy.sh",
+        "/usr/bin/less x",
         "nano",
         "sudo vim x",
     ] {
@@ -173,6 +200,9 @@ fn what_is_typed_to_a_program_is_its_own_where_it_runs_no_commands() {
     }
     for line in [
         "bash",
+        "./deploy.sh",
+        "./less",
+        "/tmp/less x",
         "sudo -i",
         "sudo bash",
         "su",
@@ -230,16 +260,19 @@ fn a_line_that_may_undo_it_is_in_doubt() {
 #[test]
 fn the_start_texts_hold_the_nonce_only_where_it_is_read_from_the_terminal() {
     let nonce = nonce();
-    let command = String::from_utf8(start::command()).unwrap();
+    let command = String::from_utf8(start::command(&nonce)).unwrap();
     assert!(command.starts_with("exec /bin/sh -c '") && command.ends_with('\''));
     assert_eq!(command.matches('\'').count(), 2, "one word for any shell");
     assert!(!command.contains(['\n', '!']), "a line for any shell");
+    assert!(!command.contains(nonce.as_str()) && !command.contains(nonce.digits()));
     for shell in ["bash", "zsh", "fish", "dash"] {
         let text = String::from_utf8(start::installation(shell, &nonce)).unwrap();
-        let (length, script) = text.split_at(8);
+        let (length, script) = text.strip_prefix(nonce.token()).unwrap().split_at(4);
+        assert!(!length.starts_with('0') && script.is_ascii());
         assert_eq!(length.parse::<usize>().unwrap(), script.len());
         assert_eq!(script.contains(nonce.as_str()), shell != "dash");
-        assert!(!script.contains("@NONCE@"));
+        assert_eq!(script.contains(nonce.digits()), shell != "dash");
+        assert!(!script.contains("@NONCE@") && !script.contains("@KEY@"));
     }
 }
 
@@ -251,7 +284,7 @@ proptest! {
                 prop::collection::vec(any::<u8>(), 0..20),
                 Just(b"\x1b]7878;".to_vec()),
                 Just(b"\x1b]7878;NONCE".to_vec()),
-                Just(b";line;1;;ls".to_vec()),
+                Just(b";line;1;;0;2;ls".to_vec()),
                 Just(b";prompt".to_vec()),
                 Just(b"\x07".to_vec()),
             ],

@@ -9,79 +9,102 @@ unset COUNTERSIGN_START COUNTERSIGN_ZDOTDIR
 [[ -r ${ZDOTDIR:-$HOME}/.zshenv ]] && . ${ZDOTDIR:-$HOME}/.zshenv
 
 # Says something to the bastion, which takes it off the output.
-__countersign_say() { printf '\033]7878;%s;%s\007' '@NONCE@' "$1" }
+__countersign_say() { \builtin printf '\033]7878;%s;%s\007' '@NONCE@' "$1" }
 
-# The line as it stands, with control characters spelled out, and the key that submits exactly this line.
+# The line as it stands, with control characters spelled out, and the key that submits exactly this line. Nothing while
+# a program runs, which may read a line by the same keys.
 __countersign_tell() {
-  emulate -L zsh; setopt noxtrace noverbose extendedglob
-  local text map
-  while [[ $BUFFER == *$'\n' ]]; do BUFFER=${BUFFER%$'\n'}; done
+  \builtin emulate -L zsh; \builtin setopt noxtrace noverbose extendedglob nomultibyte
+  \builtin local text map newline=0
+  (( __countersign_editing )) || \builtin return
+  while [[ $BUFFER == *$'\n' ]]; do BUFFER=${BUFFER%$'\n'} newline=1; done
   CURSOR=$#BUFFER
   text=$PREBUFFER$BUFFER
   text=${text//(#m)[%[:cntrl:]]/%${(l:2::0:)$(([##16] #MATCH))}}
   __countersign_close
   (( __countersign_count += 1 ))
   for map in ${(k)keymaps:#.safe}; do
-    bindkey -M $map "\e[7878;9;${__countersign_count}~" __countersign_go
+    \builtin bindkey -M $map "\e@KEY@;9;${__countersign_count}~" __countersign_go
+    \builtin bindkey -M $map "\e@KEY@;8;${__countersign_count}~" __countersign_last
   done
   __countersign_told=$PREBUFFER$BUFFER
-  __countersign_say "line;$__countersign_count;;$text"
+  __countersign_say "line;$__countersign_count;;$newline;$#text;$text"
 }
 
+# Submits the line, if it is the one that was told. What is typed then is a program's.
 __countersign_go() {
-  emulate -L zsh; setopt noxtrace noverbose
+  \builtin emulate -L zsh; \builtin setopt noxtrace noverbose
   __countersign_close
-  if [[ $PREBUFFER$BUFFER == $__countersign_told ]]; then zle .accept-line; fi
+  [[ $PREBUFFER$BUFFER == $__countersign_told ]] || \builtin return
+  __countersign_editing=0
+  \builtin zle .accept-line
+}
+
+# The same, and the bastion is told nothing any more.
+__countersign_last() {
+  __countersign_over=1
+  __countersign_go
+  __countersign_editing=0
 }
 
 # Enter by any other way than the bastion's: it becomes a part of the line, and the bastion is told.
 __countersign_enter() {
-  emulate -L zsh; setopt noxtrace noverbose
+  \builtin emulate -L zsh; \builtin setopt noxtrace noverbose
+  if (( ! __countersign_editing )); then \builtin zle .accept-line; \builtin return; fi
   __countersign_newline
   __countersign_say enter
 }
 
 __countersign_nothing() { }
 
-__countersign_newline() { BUFFER+=$'\n'; CURSOR=$#BUFFER }
+__countersign_newline() { __countersign_close; BUFFER+=$'\n'; CURSOR=$#BUFFER }
 
-__countersign_clear() { BUFFER= CURSOR=0 }
+__countersign_clear() { __countersign_close; BUFFER= CURSOR=0 }
 
 # Completion would run a substitution in the line, and nobody was asked about it.
 __countersign_complete() {
-  if [[ $BUFFER == *['`(']* ]]; then zle .beep; else zle __countersign_was_$WIDGET; fi
+  if [[ $BUFFER == *['`(']* ]]; then \builtin zle .beep; else \builtin zle __countersign_was_$WIDGET; fi
 }
 
 __countersign_close() {
-  local map
+  \builtin local map
   for map in ${(k)keymaps:#.safe}; do
-    bindkey -M $map -r "\e[7878;9;${__countersign_count}~"
+    \builtin bindkey -M $map -r "\e@KEY@;9;${__countersign_count}~"
+    \builtin bindkey -M $map -r "\e@KEY@;8;${__countersign_count}~"
   done 2>/dev/null
 }
 
 __countersign_prompt() {
-  local code=$?
-  emulate -L zsh; setopt noxtrace noverbose
-  local name map
-  zmodload zsh/zleparameter
-  for name in nothing tell go enter newline clear complete; do zle -N __countersign_$name; done
-  for name in accept-line accept-and-hold accept-and-infer-next-history accept-line-and-down-history vi-pound-insert pound-insert; do
-    zle -N $name __countersign_enter
+  \builtin local code=$?
+  \builtin emulate -L zsh; \builtin setopt noxtrace noverbose
+  (( __countersign_over )) && \builtin return $code
+  \builtin local name map
+  \builtin zmodload zsh/zleparameter
+  for name in nothing tell go last enter newline clear complete; do \builtin zle -N __countersign_$name; done
+  for name in accept-line accept-and-hold accept-and-infer-next-history accept-line-and-down-history vi-pound-insert \
+    pound-insert accept-search; do
+    \builtin zle -N $name __countersign_enter
+  done
+  # These submit, or run another one by its name.
+  for name in execute-named-cmd execute-last-named-cmd which-command run-help; do
+    \builtin zle -N $name __countersign_nothing
   done
   for name in {,menu-}expand-or-complete expand-or-complete-prefix {reverse-,accept-and-,}menu-complete complete-word \
     expand-word expand-cmd-path list-choices list-expand; do
     [[ $widgets[$name] == user:__countersign_complete ]] && continue
-    zle -A $name __countersign_was_$name
-    zle -N $name __countersign_complete
+    \builtin zle -A $name __countersign_was_$name
+    \builtin zle -N $name __countersign_complete
   done
   for map in ${(k)keymaps:#.safe}; do
-    bindkey -M $map "^^" __countersign_nothing "\e[7878;1~" __countersign_tell "\e[7878;2~" __countersign_newline "\e[7878;3~" __countersign_clear
+    \builtin bindkey -M $map "^^" __countersign_nothing "\e@KEY@;1~" __countersign_tell "\e@KEY@;2~" __countersign_newline "\e@KEY@;3~" __countersign_clear
   done
+  __countersign_close
+  __countersign_editing=1
   __countersign_say prompt
-  return $code
+  \builtin return $code
 }
 
-typeset -g __countersign_count=0 __countersign_told=
+typeset -g __countersign_count=0 __countersign_told= __countersign_over=0 __countersign_editing=0
 typeset -ga precmd_functions
 precmd_functions+=(__countersign_prompt)
 COUNTERSIGN

@@ -7,11 +7,11 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{InputEnd, Running};
-use crate::domain::command::{Command, Layer, Reading};
+use crate::domain::command::{Command, Layer, Reading, Unknown};
 use crate::domain::gate::{Effect, Event, Gate, Reader, Watch};
 use crate::flow::{Drain, Item};
 use crate::inspect::line::Line;
-use crate::inspect::widget::{self, Input, Told};
+use crate::inspect::widget::{Input, Told};
 use crate::relay::screen::Screen;
 
 /// How long an Escape may be the begin of a longer key. Terminals and editors take about as long.
@@ -36,6 +36,8 @@ pub(super) enum Next {
     Item(Item),
     /// Something else happened.
     Event(Event),
+    /// A shell waits for its start file too late: it gets this.
+    Late(Bytes),
     /// The client closed the channel.
     End,
 }
@@ -70,10 +72,17 @@ impl Running<'_, '_> {
                 std::future::pending::<()>().await;
             }
         };
+        let late = async {
+            match &self.side.screen {
+                Some(screen) => screen.late_hello().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             item = input.next() => item.map_or(Next::End, Next::Item),
             () = enter => Next::Event(Event::Typed(Bytes::from_static(b"\r"))),
             () = lull => Next::Event(Event::Lull),
+            text = late => Next::Late(text),
         }
     }
 
@@ -90,14 +99,23 @@ impl Running<'_, '_> {
 
     /// The line behind the withheld key, as a command of its own; or that it is not whole.
     pub(super) async fn read_line(&mut self, gate: &Gate) -> Result<Event, InputEnd> {
-        let line = match (gate.withheld(), self.side.screen.clone()) {
+        let screen = self.side.screen.clone();
+        let reported = screen
+            .as_ref()
+            .is_some_and(|screen| screen.reader() == Reader::Editor);
+        let by_shell = screen
+            .as_ref()
+            .is_some_and(|screen| screen.asked_by_shell());
+        let line = match (gate.withheld(), screen) {
             (Some((lines, Watch::Script)), _) => Line {
                 bytes: lines.to_vec(),
                 reading: self.piped_lines(lines),
             },
             (_, Some(screen)) => match self.ask_editor(&screen).await? {
+                // Something was typed ahead behind Enter: it stands until its own.
+                Some(told) if by_shell && !told.entered => return Ok(Event::GoesOn),
                 Some(told) if told.goes_on => {
-                    self.send_key(widget::NEWLINE).await?;
+                    self.send_key(&screen.newline().unwrap_or_default()).await?;
                     return Ok(Event::GoesOn);
                 }
                 Some(told) => {
@@ -107,7 +125,14 @@ impl Running<'_, '_> {
                 }
                 None => {
                     self.line = LineAsked::default();
-                    screen.read_line().await
+                    let mut line = screen.read_line().await;
+                    if reported {
+                        line.reading.unknowns.push(Unknown {
+                            reason: "the shell does not tell its line any more".to_owned(),
+                            span: None,
+                        });
+                    }
+                    line
                 }
             },
             (_, None) => Line {
@@ -127,8 +152,10 @@ impl Running<'_, '_> {
         if screen.reader() != Reader::Editor {
             return Ok(None);
         }
-        screen.ask().await;
-        self.send_key(widget::ASK).await?;
+        let Some(key) = screen.ask().await else {
+            return Ok(None);
+        };
+        self.send_key(&key).await?;
         Ok(screen.told().await)
     }
 
@@ -153,8 +180,11 @@ impl Running<'_, '_> {
     /// Presses the withheld key, or the one that the shell wants for this line.
     pub(super) async fn press(&mut self, key: Vec<u8>) -> Result<(), InputEnd> {
         let asked = std::mem::take(&mut self.line);
-        let pressed = asked.key.unwrap_or_else(|| key.clone());
+        let mut pressed = asked.key.unwrap_or_default();
         if let Some(screen) = &self.side.screen {
+            if pressed.is_empty() {
+                pressed = screen.without_reserved(key.clone().into()).into();
+            }
             screen.submitted(&key, asked.input);
         }
         self.send_key(&pressed).await
@@ -166,12 +196,9 @@ impl Running<'_, '_> {
         let Some(screen) = &self.side.screen else {
             return Ok(());
         };
-        let key = match screen.reader() {
-            Reader::Editor => widget::CLEAR,
-            Reader::Unknown | Reader::Program => CLEAR_LINE,
-        };
+        let key = screen.clear().unwrap_or_else(|| CLEAR_LINE.to_vec());
         screen.input(CLEAR_LINE);
-        self.send_key(key).await
+        self.send_key(&key).await
     }
 
     async fn send_key(&self, key: &[u8]) -> Result<(), InputEnd> {

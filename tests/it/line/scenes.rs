@@ -171,7 +171,7 @@ const EXACT: &[Scene] = &[
         name: "what a program reads is no question",
         play: |stage| {
             let file = stage.file("read");
-            let line = format!("sh -c 'echo ready; cat > {file}'");
+            let line = format!("echo ready; cat > {file}");
             stage.runs(&line, "ready");
             stage.terminal.enter("sudo id");
             stage.terminal.enter("rm -rf /");
@@ -284,6 +284,45 @@ const EXACT: &[Scene] = &[
         },
     },
     Scene {
+        name: "keys of the bastion that a client types submit nothing",
+        play: |stage| {
+            for count in 1..4 {
+                stage.terminal.type_text(&format!("touch typed{count}"));
+                for key in ["1", "9;1", "8;1", "9;2", "6"] {
+                    stage.terminal.type_text(&format!("\x1b[7878;{key}~"));
+                }
+                stage.terminal.press(&["C-e", "C-u"]);
+                stage.runs(&format!("echo typed {count}"), &format!("typed {count}"));
+                assert!(!std::path::Path::new(&stage.file(&format!("typed{count}"))).exists());
+            }
+        },
+    },
+    Scene {
+        name: "an unfinished line that was approved runs",
+        play: |stage| {
+            stage.terminal.enter("echo 'never");
+            stage.terminal.type_text("closed'");
+            stage.submits("echo 'never^Jclosed'", "closed");
+        },
+    },
+    Scene {
+        name: "what is typed ahead behind Enter is not submitted with it",
+        play: |stage| {
+            stage.terminal.enter("sleep 1");
+            stage.expect("sleep 1");
+            stage.terminal.enter("echo ahead");
+            stage.terminal.type_text("echo unsub");
+            stage
+                .terminal
+                .wait_until("both lines in the editor", |screen| {
+                    screen.trim_end().ends_with("echo unsub")
+                        && screen.matches("echo ahead").count() > 1
+                });
+            stage.terminal.type_text("mitted");
+            stage.submits("echo ahead^Jecho unsubmitted", "unsubmitted");
+        },
+    },
+    Scene {
         name: "ctrl-c takes a hold back, and the next line runs",
         play: |stage| {
             stage.terminal.type_text("touch withdrawn");
@@ -350,7 +389,9 @@ const BASH: &[Scene] = &[
             stage.terminal.press(&["Escape"]);
             stage.is_refused("touch vi");
             stage.terminal.type_text("i");
-            stage.runs("set -o emacs; echo emacs", "emacs");
+            stage.terminal.enter("set -o emacs");
+            stage.expect("set -o emacs");
+            stage.runs("echo emacs", "emacs");
         },
     },
     Scene {
@@ -367,23 +408,27 @@ const BASH: &[Scene] = &[
         },
     },
     Scene {
-        name: "a key that the user bound to a line is asked about",
+        name: "a secret that a program reads by the line editor is no question, and told nobody",
         play: |stage| {
-            let bind = r#"bind '"\C-t": "touch bound\C-m"'"#;
-            stage.terminal.type_text(bind);
-            let id = stage.asks(bind);
-            stage.answer("approve", &id);
-            stage.runs("echo bound", "bound");
-            let id = stage.waits_for("touch bound", &["C-t"]);
-            stage.answer("refuse", &id);
-            // The same by name: the shell takes the key off again.
-            let bind = r#"bind '"\C-t": accept-line'"#;
-            stage.terminal.type_text(bind);
-            let id = stage.asks(bind);
-            stage.answer("approve", &id);
-            stage.terminal.type_text("touch accepted");
-            stage.terminal.press(&["C-t"]);
-            stage.is_refused("touch accepted");
+            stage.terminal.enter("read -es -p pw: secret");
+            stage.expect("read -es -p pw: secret");
+            stage.terminal.wait_for("pw:");
+            stage.terminal.enter("hunter5");
+            stage.prompt();
+            stage.runs("echo read by readline", "read by readline");
+            stage.never_told("hunter5");
+        },
+    },
+    Scene {
+        name: "the start file of readline is not read again",
+        play: |stage| {
+            std::fs::write(stage.file(".inputrc"), "\"\\C-t\": accept-line\n").unwrap();
+            stage.terminal.type_text("touch inputrc");
+            stage.terminal.press(&["C-x", "C-r", "C-t"]);
+            stage.terminal.press(&["C-e", "C-u"]);
+            stage.runs("echo not read", "not read");
+            std::fs::remove_file(stage.file(".inputrc")).unwrap();
+            assert!(!stage.world.sshd.home().join("inputrc").exists());
         },
     },
     Scene {
@@ -475,6 +520,35 @@ const FISH: &[Scene] = &[Scene {
     },
 }];
 
+/// To be played last.
+const OVER: &[Scene] = &[Scene {
+    name: "a line that changes what the widget uses is the last that it is believed",
+    play: |stage| {
+        stage.terminal.type_text("printf() { :; }");
+        let id = stage.asks("printf() { :; }");
+        stage.answer("approve", &id);
+        stage.prompt();
+        stage.runs("echo by the screen", "by the screen");
+        stage.terminal.type_text("touch by the screen");
+        stage.is_refused("touch by the screen");
+        stage.runs("echo still by the screen", "still by the screen");
+    },
+}];
+
+const NAMED: &[Scene] = &[Scene {
+    name: "no widget of zsh submits by its name",
+    play: |stage| {
+        stage.terminal.type_text("touch named");
+        stage.terminal.press(&["Escape", "x"]);
+        stage.terminal.type_text(".accept-line ");
+        stage.terminal.press(&["Escape", "?"]);
+        stage.terminal.press(&["Escape", "h"]);
+        stage.terminal.press(&["C-e", "C-u"]);
+        stage.runs("echo by no name", "by no name");
+        assert!(!stage.world.sshd.home().join("named").exists());
+    },
+}];
+
 fn play(shell: &'static str, by: By, tables: &[&[Scene]]) {
     let stage = Stage::open(shell, by);
     stage.play(tables.iter().copied().flatten());
@@ -482,13 +556,17 @@ fn play(shell: &'static str, by: By, tables: &[&[Scene]]) {
 
 #[test]
 fn bash_with_the_widget() {
-    let tables = [EVERYWHERE, ALPHABETS, EDITORS, SEARCH, EXACT, POSIX, BASH];
+    let tables = [
+        EVERYWHERE, ALPHABETS, EDITORS, SEARCH, EXACT, POSIX, BASH, OVER,
+    ];
     play("/bin/bash", By::Widget, &tables);
 }
 
 #[test]
 fn zsh_with_the_widget() {
-    let tables = [EVERYWHERE, ALPHABETS, EDITORS, SEARCH, EXACT, POSIX, ZSH];
+    let tables = [
+        EVERYWHERE, ALPHABETS, EDITORS, SEARCH, EXACT, POSIX, NAMED, ZSH, OVER,
+    ];
     play("/usr/bin/zsh", By::Widget, &tables);
 }
 
