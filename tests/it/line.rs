@@ -6,6 +6,8 @@ mod scenes;
 
 mod stage;
 
+mod start;
+
 use std::path::PathBuf;
 
 use crate::harness::person::{HELD, hold_id};
