@@ -263,7 +263,7 @@ impl Input {
         };
         let resumes = |name: &str| listed(RESUMING, name) || name.starts_with('%');
         let known = |name: &str| listed(SCREENS, name) || listed(PLAIN, name);
-        if undoing::changes_shell(text) || names().any(undoing::is_name) {
+        if undoing::changes_shell(text, names()) {
             Self::Over
         } else if reading.is_opaque() || names().next().is_none() {
             Self::Unknown

@@ -70,8 +70,8 @@ const NAMES: &[&str] = &[
 /// Ways to edit, which the widget knows.
 const HARMLESS: &[&str] = &["set -o vi", "set -o emacs"];
 
-/// Whether a line may change the shell that runs it.
-pub(super) fn changes_shell(text: &str) -> bool {
+/// Whether a line may change the shell that runs it, which runs these programs.
+pub(super) fn changes_shell<'a>(text: &str, mut programs: impl Iterator<Item = &'a str>) -> bool {
     if HARMLESS.contains(&text.trim()) {
         return false;
     }
@@ -85,11 +85,16 @@ pub(super) fn changes_shell(text: &str) -> bool {
         text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
             .any(|word| is_name(word) || word.starts_with("__countersign"))
     };
-    tight.contains("()") || words(text) || words(&bare) || dots(text) || tight.contains("/proc/")
+    tight.contains("()")
+        || words(text)
+        || words(&bare)
+        || dots(text)
+        || tight.contains("/proc/")
+        || programs.any(is_name)
 }
 
 /// Whether a program's name is one by which a shell may be changed.
-pub(super) fn is_name(name: &str) -> bool {
+fn is_name(name: &str) -> bool {
     name == "." || NAMES.contains(&name)
 }
 
@@ -125,7 +130,7 @@ mod tests {
             "echo $__countersign_told",
             "strings /proc/$$/mem",
         ] {
-            assert!(changes_shell(line), "{line}");
+            assert!(changes_shell(line, std::iter::empty()), "{line}");
         }
         for line in [
             "ls -l",
@@ -135,7 +140,7 @@ mod tests {
             "cat a.b",
             "ls . ..",
         ] {
-            assert!(!changes_shell(line), "{line}");
+            assert!(!changes_shell(line, std::iter::empty()), "{line}");
         }
     }
 }

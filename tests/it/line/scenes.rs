@@ -298,7 +298,7 @@ const EXACT: &[Scene] = &[
         },
     },
     Scene {
-        name: "an unfinished line that was approved runs",
+        name: "a quote that goes on is one line",
         play: |stage| {
             stage.terminal.enter("echo 'never");
             stage.terminal.type_text("closed'");
