@@ -51,6 +51,15 @@ struct Watched {
     reserved: Reserved,
 }
 
+/// What a shell wants of its own accord.
+#[derive(Debug)]
+pub enum Wish {
+    /// A key in it wants to submit the line.
+    Submit,
+    /// It said hello when nobody waited for that any more: it gets this, and is a plain one.
+    Start(Bytes),
+}
+
 /// A terminal's screen, fed from both directions of its channel.
 pub struct Screen {
     watched: Mutex<Watched>,
@@ -171,16 +180,6 @@ impl Screen {
         })
     }
 
-    /// Waits for a hello that came too late, and gives what it is answered: that the shell is a plain one.
-    pub async fn late_hello(&self) -> Bytes {
-        self.until(|watched| {
-            watched.hello_missed.then_some(())?;
-            watched.hello.take()?;
-            Some(Bytes::from(watched.widget.as_ref()?.plain()))
-        })
-        .await
-    }
-
     /// Waits until the target showed anything.
     async fn other_output(&self) {
         while !self.with(|watched| watched.shown) {
@@ -188,14 +187,9 @@ impl Screen {
         }
     }
 
-    /// Waits until a key in the shell wants to submit the line.
-    pub async fn enter(&self) {
-        self.until(|watched| {
-            let enter = std::mem::take(&mut watched.enter) && watched.reader() == Reader::Editor;
-            watched.by_shell |= enter;
-            enter.then_some(())
-        })
-        .await;
+    /// Waits until the shell wants something. One at a time may wait for what the shell says.
+    pub async fn wish(&self) -> Wish {
+        self.until(Watched::wish).await
     }
 
     /// Gets ready to ask the line editor for its line, and gives the key that asks.
@@ -324,6 +318,16 @@ impl Watched {
             }
         }
         (shown, told)
+    }
+
+    fn wish(&mut self) -> Option<Wish> {
+        if self.hello_missed && self.hello.take().is_some() {
+            let plain = self.widget.as_ref()?.plain();
+            return Some(Wish::Start(plain.into()));
+        }
+        let enter = std::mem::take(&mut self.enter) && self.reader() == Reader::Editor;
+        self.by_shell |= enter;
+        enter.then_some(Wish::Submit)
     }
 
     fn told(&mut self) -> Option<Told> {

@@ -12,7 +12,7 @@ use crate::domain::gate::{Effect, Event, Gate, Reader, Watch};
 use crate::flow::{Drain, Item};
 use crate::inspect::line::Line;
 use crate::inspect::widget::{Input, Told};
-use crate::relay::screen::Screen;
+use crate::relay::screen::{Screen, Wish};
 
 /// How long an Escape may be the begin of a longer key. Terminals and editors take about as long.
 const ESCAPE: Duration = Duration::from_millis(50);
@@ -59,9 +59,9 @@ impl Running<'_, '_> {
 
     /// Waits for input, for a key that the shell itself wants to submit its line with, and for the end of a lone Escape.
     pub(super) async fn next(&self, input: &mut Drain, gate: &Gate) -> Next {
-        let enter = async {
+        let wish = async {
             match &self.side.screen {
-                Some(screen) => screen.enter().await,
+                Some(screen) => screen.wish().await,
                 None => std::future::pending().await,
             }
         };
@@ -72,17 +72,13 @@ impl Running<'_, '_> {
                 std::future::pending::<()>().await;
             }
         };
-        let late = async {
-            match &self.side.screen {
-                Some(screen) => screen.late_hello().await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
             item = input.next() => item.map_or(Next::End, Next::Item),
-            () = enter => Next::Event(Event::Typed(Bytes::from_static(b"\r"))),
+            wish = wish => match wish {
+                Wish::Submit => Next::Event(Event::Typed(Bytes::from_static(b"\r"))),
+                Wish::Start(text) => Next::Late(text),
+            },
             () = lull => Next::Event(Event::Lull),
-            text = late => Next::Late(text),
         }
     }
 

@@ -316,7 +316,7 @@ const EXACT: &[Scene] = &[
                 .terminal
                 .wait_until("both lines in the editor", |screen| {
                     screen.trim_end().ends_with("echo unsub")
-                        && screen.matches("echo ahead").count() > 1
+                        && screen.contains("target$ echo ahead")
                 });
             stage.terminal.type_text("mitted");
             stage.submits("echo ahead^Jecho unsubmitted", "unsubmitted");
