@@ -85,10 +85,6 @@ __countersign_prompt() {
     pound-insert accept-search; do
     \builtin zle -N $name __countersign_enter
   done
-  # These submit, or run another one by its name.
-  for name in execute-named-cmd execute-last-named-cmd which-command run-help; do
-    \builtin zle -N $name __countersign_nothing
-  done
   for name in {,menu-}expand-or-complete expand-or-complete-prefix {reverse-,accept-and-,}menu-complete complete-word \
     expand-word expand-cmd-path list-choices list-expand; do
     [[ $widgets[$name] == user:__countersign_complete ]] && continue
@@ -96,6 +92,10 @@ __countersign_prompt() {
     \builtin zle -N $name __countersign_complete
   done
   for map in ${(k)keymaps:#.safe}; do
+    # These submit, or run another one by its name, and cannot be replaced.
+    for name in ${(M)${(f)"$(\builtin bindkey -M $map)"}:#*(execute-named-cmd|execute-last-named-cmd|which-command|run-help)}; do
+      \builtin bindkey -M $map ${(Q)name% *} __countersign_nothing
+    done
     \builtin bindkey -M $map "^^" __countersign_nothing "\e@KEY@;1~" __countersign_tell "\e@KEY@;2~" __countersign_newline "\e@KEY@;3~" __countersign_clear
   done
   __countersign_close

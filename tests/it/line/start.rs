@@ -31,7 +31,7 @@ fn waiting(folder: &Path) -> Terminal {
         .env("PATH", folder)
         .env("SHELL", folder.join("sh"))
         .env("HOME", folder);
-    let terminal = Terminal::start(80, 24, &shell.env("PS1", "plain$ "));
+    let terminal = Terminal::start(80, 24, shell.env("PS1", "plain$ "));
     terminal.wait_for("started");
     terminal
 }
