@@ -9,6 +9,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 
+/// Most processes of all lines that run at once.
+const PROCESSES: &str = "--nproc=300";
+const FILE_SIZE: &str = "--fsize=1000000";
+/// Runs a line for so long, and waits a little for what it left in the background.
+const FIRST: &str = "/usr/bin/timeout -k 1 \"$1\" /bin/bash -c \"$2\"; n=0; \
+    while kill -0 -1 2>/dev/null && [ \"$n\" -lt 20 ]; do /bin/sleep 0.05; n=$((n+1)); done";
 /// How long one line may take. Some wait for input that never comes.
 const SECONDS: &str = "4";
 const WORKERS: usize = 2;
@@ -27,6 +33,7 @@ pub(super) struct Sandbox {
 impl Sandbox {
     pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let sandbox = Self { folder };
         let bin = sandbox.bin();
         fs::create_dir(&bin).unwrap();
@@ -86,9 +93,20 @@ impl Sandbox {
         fs::create_dir_all(&inside).unwrap();
         fs::write(inside.join("file"), "one\n").unwrap();
         let mark = folder.join("marked");
-        // The time is up for all that it started in its own group.
-        Command::new("/usr/bin/timeout")
-            .args(["-k", "1", SECONDS, "/bin/bash", "-c", line])
+        for folder in [&folder, &inside] {
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o777)).unwrap();
+        }
+        // Its processes are a world of their own: they end with it, whatever groups they are in, and are only so many.
+        Command::new("/usr/bin/unshare")
+            .args(["--pid", "--fork", "--kill-child=KILL", "/usr/bin/setpriv"])
+            .args([
+                "--reuid=65534",
+                "--regid=65534",
+                "--clear-groups",
+                "--no-new-privs",
+            ])
+            .args(["/usr/bin/prlimit", PROCESSES, FILE_SIZE])
+            .args(["/bin/sh", "-c", FIRST, "first", SECONDS, line])
             .current_dir(&inside)
             .env_clear()
             .env("PATH", self.bin())
