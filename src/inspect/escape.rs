@@ -14,6 +14,7 @@ mod sql;
 mod uses;
 
 use super::table::{ESCAPES, PAGING, listed};
+use super::variables::Kind;
 use super::word::Word;
 
 /// Where the program stands.
@@ -47,6 +48,7 @@ pub(super) fn can_escape(name: &str, words: &[Word], situation: Situation) -> bo
         "git" => !git::is_harmless(arguments),
         "systemctl" => arguments.iter().any(|w| w.fixed() == Some("edit")),
         "ip" => runs_in_namespace(arguments),
+        "make" | "gmake" if arguments.iter().any(sets_program) => true,
         "redis-cli" if !asks_redis(arguments) => true,
         // A server's `-e` is what its client can do, not a program.
         "rsync" if serves(arguments) => false,
@@ -63,6 +65,26 @@ pub(super) fn is_listed(names: &[&str]) -> bool {
 fn serves(arguments: &[Word]) -> bool {
     let fixed = |wanted: &str| arguments.iter().any(|word| word.fixed() == Some(wanted));
     fixed("--server") && !fixed("--daemon")
+}
+
+/// `make CC=…`, `make 'x:=$(shell …)'`.
+fn sets_program(word: &Word) -> bool {
+    const PROGRAMS: &str = "CC CXX CPP LD AR AS FC F77 PC LEX YACC OBJC RM GET CO LINT TANGLE WEAVE CWEAVE CTANGLE MAKEINFO TEX \
+        TEXI2DVI SHELL MAKE MAKEFILES MAKEFLAGS MFLAGS GNUMAKEFLAGS GCC INSTALL RANLIB STRIP";
+    let shown = word.shown().trim_start_matches('"');
+    let Some((name, value)) = shown.split_once('=') else {
+        return word.fixed().is_none() && word.may_be_option();
+    };
+    let name = name.trim_end_matches([':', '?', '+', ' ', '!']);
+    let compiler = matches!(
+        value,
+        "gcc" | "clang" | "cc" | "g++" | "clang++" | "musl-gcc"
+    );
+    let runs = match word {
+        Word::Fixed(_) => value.contains('$') || value.contains('`') || shown.contains("!="),
+        Word::Computed { kind, .. } => *kind > Kind::Data || value.contains("(shell"),
+    };
+    runs || (listed(PROGRAMS, name) && !compiler)
 }
 
 /// `ip netns exec`, `ip vrf exec` and what reads commands from a file.

@@ -4,7 +4,8 @@
 //! could stand, is an error with its reason.
 
 use super::table::{
-    HARMLESS, SENSITIVE, SENSITIVE_PARTS, SENSITIVE_PREFIXES, SYSTEM_FOLDERS, Then, Wrapper, listed,
+    EXPORTED, EXPORTED_PREFIXES, FREE_SUFFIXES, HARMLESS, SENSITIVE, SENSITIVE_PARTS,
+    SENSITIVE_PREFIXES, SYSTEM_FOLDERS, Then, Wrapper, listed,
 };
 use super::word::Word;
 
@@ -40,7 +41,7 @@ pub(super) fn skip(wrapper: &Wrapper, words: &[Word]) -> Result<Skipped, &'stati
                 _ if operands == 0 => break,
                 // One word that the text did not build, or that begins as no option does.
                 _ if !word.may_be_option() && (word.is_one_word() || word.is_trusted()) => {
-                    skipped.doubtful |= !word.is_one_word();
+                    skipped.doubtful |= !word.is_quoted();
                     operands -= 1;
                     options &= wrapper.permutes;
                 }
@@ -193,6 +194,16 @@ fn plain_ssh(text: &str) -> bool {
     true
 }
 
+/// Whether a variable that is not exported by the text is likely to be handed on all the same, or is the shell's own.
+pub(super) fn is_used(name: &str) -> bool {
+    listed(SENSITIVE, name)
+        || listed(EXPORTED, name)
+        || name.contains("PRELOAD")
+        || name.starts_with("PROMPT_")
+        || (EXPORTED_PREFIXES.iter().any(|p| name.starts_with(p))
+            && !FREE_SUFFIXES.iter().any(|s| name.ends_with(s)))
+}
+
 /// Refuses variables that change, or by their names may change, how programs are found or start.
 pub(super) fn sensitive(name: &str) -> Result<(), &'static str> {
     let capitals = !name.contains(|c: char| c.is_ascii_lowercase());
@@ -234,7 +245,10 @@ fn option(
         skipped.shell |= listed(wrapper.shell, &spelled);
         if is_text || wrapper.values.contains(letter) {
             let (value, at) = match after {
-                "" if takes_data(wrapper, letter, words.get(at + 1)) => return Ok(at + 1),
+                "" if takes_data(wrapper, letter, words.get(at + 1)) => {
+                    skipped.doubtful |= !words.get(at + 1).is_some_and(Word::is_quoted);
+                    return Ok(at + 1);
+                }
                 "" => (value_at(words, at + 1)?, at + 1),
                 attached => (attached, at),
             };

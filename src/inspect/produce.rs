@@ -26,13 +26,33 @@ pub(super) fn is_number(inner: &str) -> bool {
     };
     match words.first().map(String::as_str) {
         Some("nproc") => true,
-        Some("stat") => arguments.starts_with(&["-c".to_owned(), "%s".to_owned()]),
+        Some("stat") => match arguments {
+            [option, format, files @ ..] => {
+                option == "-c"
+                    && matches!(
+                        format.as_str(),
+                        "%s" | "%Y" | "%X" | "%a" | "%u" | "%g" | "%h" | "%i"
+                    )
+                    && files.iter().all(|word| !word.starts_with('-'))
+            }
+            _ => false,
+        },
         // With names it prints them as well.
-        Some("wc") => stages.len() > 1 && arguments.iter().all(|word| word.starts_with('-')),
-        Some("grep" | "egrep" | "zgrep" | "pgrep") => {
-            flagged('c') && !arguments.iter().any(|word| word.contains("-o"))
+        Some("wc") => {
+            stages.len() > 1
+                && arguments
+                    .iter()
+                    .all(|word| matches!(word.as_str(), "-l" | "-c" | "-w" | "-m"))
         }
-        Some("id") => flagged('u') && !flagged('n'),
+        Some("grep" | "egrep" | "zgrep" | "pgrep") => {
+            let plain = |word: &&String| word.starts_with('-');
+            let letters = |word: &String| word.chars().skip(1).all(|c| "ciEFvwxqsfua".contains(c));
+            // With several files it prints their names as well.
+            flagged('c')
+                && arguments.iter().filter(plain).all(letters)
+                && arguments.iter().filter(|word| !plain(word)).count() <= 2
+        }
+        Some("id") => arguments == ["-u"] || arguments == ["-g"],
         Some("date") => arguments
             .iter()
             .all(|word| numeric_format(word) || word == "-u"),
@@ -45,9 +65,6 @@ pub(super) fn is_number(inner: &str) -> bool {
 
 /// Whether a substitution yields one word that is no option.
 pub(super) fn is_plain(inner: &str) -> bool {
-    if is_number(inner) {
-        return true;
-    }
     let Some(stages) = stages(inner) else {
         return false;
     };
@@ -70,12 +87,26 @@ pub(super) fn is_plain(inner: &str) -> bool {
             };
             told && arguments.iter().all(plain)
         }
-        Some("hostname" | "whoami" | "uname" | "arch" | "pwd" | "nproc" | "id" | "tty") => {
-            arguments.iter().all(|word| word.starts_with('-'))
+        // With another option they fail, or print nothing.
+        Some("hostname") => arguments
+            .iter()
+            .all(|word| matches!(word.as_str(), "-s" | "-f")),
+        Some("uname") => arguments
+            .iter()
+            .all(|word| matches!(word.as_str(), "-r" | "-m" | "-n" | "-s")),
+        Some("whoami" | "arch" | "nproc") => arguments.is_empty(),
+        Some("id") => {
+            matches!(arguments, [only] if matches!(only.as_str(), "-u" | "-g" | "-un" | "-gn"))
         }
-        Some("date") => arguments.iter().all(|word| {
-            word == "-u" || (word.starts_with("+%") && !word.contains([' ', '\n', '\t']))
-        }),
+        Some("date") => {
+            arguments.iter().all(|word| {
+                word == "-u"
+                    || (word.starts_with("+%")
+                        && !word.contains([' ', '\n', '\t', '-'])
+                        && word.contains(['Y', 'm', 'd', 'H', 'M', 'S', 'F', 'T', 's', 'y', 'j']))
+                    || (word.starts_with("+%Y-%m-%d") && !word.contains([' ', '\n', '\t']))
+            }) && !arguments.is_empty()
+        }
         _ => false,
     }
 }

@@ -35,6 +35,8 @@ pub(super) struct RawCommand {
     pub(super) piped: bool,
     /// Whether its output goes to another program or a file.
     pub(super) drained: bool,
+    /// What it writes to by its own redirections, raw.
+    pub(super) writes: Vec<String>,
 }
 
 /// One assignment.
@@ -66,6 +68,10 @@ pub(super) struct Script {
     pub(super) alone: Vec<String>,
     /// Variables whose values are evaluated as arithmetic.
     pub(super) evaluated: Vec<String>,
+    /// Variables that arithmetic gives a number.
+    pub(super) assigned: Vec<String>,
+    /// Whether it has tests or arithmetic that a plain POSIX shell runs as programs.
+    pub(super) extended: bool,
     /// Whether the text itself gives some command its input: a here-document, a here-string, a process substitution.
     pub(super) feeds: bool,
     /// Texts of command substitutions.

@@ -12,7 +12,10 @@ mod programs;
 mod wrappers;
 
 pub(super) use builtins::{NAMING, UNREADABLE};
-pub(super) use environment::{HARMLESS, SENSITIVE, SENSITIVE_PARTS, SENSITIVE_PREFIXES};
+pub(super) use environment::{
+    EXPORTED, EXPORTED_PREFIXES, FREE_SUFFIXES, HARMLESS, SENSITIVE, SENSITIVE_PARTS,
+    SENSITIVE_PREFIXES,
+};
 pub(super) use programs::{
     CLIENTS, ESCAPES, INTERPRETERS, PAGING, PLACED, RUNNERS, SCRIPTED, SHELLS, SPAWNS, STRONG,
     SYSTEM_FOLDERS, Spawn, TELLING,

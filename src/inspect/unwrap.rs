@@ -20,7 +20,7 @@ use super::input;
 use super::options;
 use super::readers;
 use super::shell::{self, RawCommand, Script};
-use super::table::{SHELLS, SYSTEM_FOLDERS, listed, wrapper};
+use super::table::{SHELLS, STRONG, SYSTEM_FOLDERS, listed, wrapper};
 use super::variables::Variables;
 use super::word::{self, Word};
 
@@ -35,9 +35,13 @@ const REASONS: usize = 16;
 
 /// Where output may go without any file being written.
 const STREAMS: &str = "/dev/null /dev/stdout /dev/stderr";
+/// Endings of files that no program runs by itself.
+const KEPT: &str = "log txt out err csv json md patch diff gz tgz zst xz sql html";
 /// Names that `bash` opens as connections, whichever way they are redirected.
 const CONNECTIONS: &[&str] = &["/dev/tcp/", "/dev/udp/"];
 
+/// Programs that make a file of what they are given.
+const MAKING: &str = "cp mv ln install tee dd patch ed";
 /// Programs whose texts a plain POSIX shell reads, or may read.
 const PLAIN: &str = "sh dash ash watch flock script su runuser";
 const SHARED: &str = "a program that may read what is typed behind it";
@@ -88,6 +92,12 @@ pub(super) fn read_words(words: &[String]) -> Reading {
 
 fn read_in(text: &str, context: Context) -> Reading {
     let mut reader = Reader::of(text);
+    reader.variables.shared = context.shared;
+    reader.exports = context.shared
+        || text
+            .split(|c: char| !c.is_ascii_alphanumeric())
+            .any(|word| matches!(word, "export" | "declare" | "typeset" | "allexport" | "set"))
+        || text.contains(['\\', '\'']) && text.contains("ex");
     reader.text(text, context);
     reader.ended()
 }
@@ -159,6 +169,12 @@ struct Reader<'a> {
     evaluated: BTreeSet<String>,
     /// Names that the text gives another meaning.
     aliases: BTreeSet<String>,
+    /// Whether variables may be handed to programs without a word about each.
+    exports: bool,
+    /// Files that the text writes, raw.
+    written: Vec<String>,
+    /// What it runs that could be one of them, or reads one: all the words, and what that command itself writes.
+    runs_files: Vec<(String, Vec<String>)>,
 }
 
 impl<'a> Reader<'a> {
@@ -167,16 +183,25 @@ impl<'a> Reader<'a> {
             whole,
             reading: Reading::default(),
             texts: TEXTS,
-            variables: Variables::default(),
+            variables: Variables::of(whole),
             evaluated: BTreeSet::new(),
             aliases: BTreeSet::new(),
+            exports: false,
+            written: Vec::new(),
+            runs_files: Vec::new(),
         }
     }
 
     /// What can only be said at the end, when every variable that the text writes is known.
     fn ended(mut self) -> Reading {
+        self.made();
         let evaluated = std::mem::take(&mut self.evaluated);
         for name in &evaluated {
+            if !matches!(name.as_str(), "COLUMNS" | "LINES")
+                && let Err(why) = options::sensitive(name)
+            {
+                self.unknown(why);
+            }
             if !self.variables.is_number(name) {
                 self.unknown(ARITHMETIC);
             }
@@ -187,6 +212,29 @@ impl<'a> Reader<'a> {
             }
         }
         self.reading
+    }
+
+    /// A program that the text may have written itself, or that reads such a file.
+    fn made(&mut self) {
+        let written = std::mem::take(&mut self.written);
+        for (words, own) in std::mem::take(&mut self.runs_files) {
+            let mut own = own;
+            let other = written.iter().find(|path| {
+                if let Some(at) = own.iter().position(|mine| mine == *path) {
+                    own.swap_remove(at);
+                    return false;
+                }
+                let path = path.trim_matches(['"', '\'']);
+                let name = path.rsplit('/').next().unwrap_or(path);
+                let kept = name
+                    .rsplit_once('.')
+                    .is_some_and(|(_, suffix)| listed(KEPT, suffix));
+                !(listed(STREAMS, path) || (kept && !words.contains(name)))
+            });
+            if other.is_some() {
+                self.unknown_at("a program that the text may have made", &words);
+            }
+        }
     }
 
     fn unknown(&mut self, reason: impl Into<String>) {
@@ -210,6 +258,13 @@ impl<'a> Reader<'a> {
             return self.give_up(text, "commands nested too deeply");
         }
         self.texts -= 1;
+        if text
+            .split("[[")
+            .skip(1)
+            .any(|rest| rest.trim_start_matches([' ', '\t']).starts_with('\n'))
+        {
+            self.unknown_at("a test that shells read differently", "[[");
+        }
         if context.plain && text.contains("$'") {
             self.unknown_at("quoting that shells read differently", "$'");
         }
@@ -221,7 +276,11 @@ impl<'a> Reader<'a> {
             }
         };
         script.unknowns.iter().for_each(|why| self.unknown(*why));
+        if context.plain && script.extended {
+            self.unknown("syntax that a plain POSIX shell does not know");
+        }
         self.variables.note(&script);
+        self.written.extend(script.paths.iter().cloned());
         self.parameters(&script);
         self.evaluated.extend(script.evaluated.iter().cloned());
         self.paths(&script, &context);
@@ -251,7 +310,9 @@ impl<'a> Reader<'a> {
             let Some((name, rest)) = command.words.split_first() else {
                 continue;
             };
-            if script.functions.contains(name) || name == "set" {
+            let called = word::resolve(name).0;
+            let called = called.fixed().unwrap_or(name);
+            if script.functions.iter().any(|known| known == called) || called == "set" {
                 let words: Vec<Word> = rest
                     .iter()
                     .map(|raw| word::resolve(raw).0.knowing(&self.variables))
@@ -295,7 +356,8 @@ impl<'a> Reader<'a> {
         for assignment in &command.assignments {
             // It only divides what is read.
             if !(reads && assignment.name == "IFS") {
-                self.assigned(&assignment.name, &assignment.raw);
+                let kept = command.words.is_empty() && !self.exports;
+                self.assigned(&assignment.name, &assignment.raw, kept);
             }
         }
         let mut words = Vec::with_capacity(command.words.len());
@@ -304,6 +366,7 @@ impl<'a> Reader<'a> {
             risk.into_iter().for_each(|why| self.unknown_at(why, raw));
             words.push(word.knowing(&self.variables));
         }
+        self.runs_files_of(command, &words);
         let context = Context {
             fed: context.fed || command.fed,
             shared: context.shared && !command.fed,
@@ -313,12 +376,13 @@ impl<'a> Reader<'a> {
         self.run(words, context);
     }
 
-    /// A variable gets a value, which is `NAME=value` as written.
-    fn assigned(&mut self, name: &str, raw: &str) {
+    /// A variable gets a value, which is `NAME=value` as written; `kept` where no program is handed it unless it was before.
+    fn assigned(&mut self, name: &str, raw: &str, kept: bool) {
         let value = raw.split_once('=').map_or("", |(_, value)| value);
         let (word, risk) = word::resolve(value);
         risk.into_iter().for_each(|why| self.unknown_at(why, raw));
-        if let Err(why) = options::assigned(name, &word) {
+        let unused = kept && !options::is_used(name);
+        if !unused && let Err(why) = options::assigned(name, &word) {
             self.unknown_at(why, raw);
         }
         if let Some(text) = word.fixed() {
@@ -353,7 +417,7 @@ impl<'a> Reader<'a> {
                 self.unknown_at("a name that is given another meaning", &path);
             }
             // A script of the system has the name of what it starts and stops.
-            let service = path.starts_with("/etc/init.d/");
+            let service = path.starts_with("/etc/init.d/") && !path.contains("..");
             let name = path
                 .rsplit('/')
                 .next()
@@ -367,6 +431,67 @@ impl<'a> Reader<'a> {
                 None if listed(SHELLS, name) => return self.shell(name, &words, &context),
                 None if name == "find" => return self.find(&words, &context),
                 None => return self.program(&path, name, &words, &context),
+            }
+        }
+    }
+
+    /// Notes where a command runs, or reads, a file that the text may have written.
+    fn runs_files_of(&mut self, command: &RawCommand, words: &[Word]) {
+        let reads = "make gmake git sh bash dash zsh ksh ash mksh";
+        let by_path = |text: &str| {
+            text.contains('/')
+                && !text.contains(' ')
+                && !text.starts_with('/')
+                && !text.contains("://")
+                && text
+                    .rsplit_once('/')
+                    .is_none_or(|(_, name)| !name.is_empty())
+        };
+        // Behind a wrapper it may be any word.
+        let wraps = words
+            .first()
+            .and_then(Word::fixed)
+            .is_some_and(|name| wrapper(name).is_some());
+        let runs = words.iter().enumerate().any(|(at, word)| {
+            let text = word.shown();
+            let named = listed(reads, text.rsplit('/').next().unwrap_or(text));
+            let own = text.contains('/')
+                && word.fixed().is_none_or(|path| program_name(path) == path)
+                && !text.starts_with(['-', '~']);
+            (at == 0 && (named || own)) || (wraps && at > 0 && (named || by_path(text)))
+        });
+        if runs {
+            let shown: Vec<&str> = words.iter().map(Word::shown).collect();
+            self.runs_files
+                .push((shown.join(" "), command.writes.clone()));
+        }
+        let makes = words
+            .first()
+            .and_then(Word::fixed)
+            .is_some_and(|name| listed(MAKING, name.rsplit('/').next().unwrap_or(name)));
+        let makes = makes
+            || words
+                .iter()
+                .any(|word| word.fixed().is_some_and(|w| listed(MAKING, w)) && wraps);
+        if makes {
+            let last = |word: &&Word| !word.begins("-");
+            let targets = words
+                .iter()
+                .skip(1)
+                .filter(last)
+                .map(|word| word.shown().to_owned());
+            self.written.extend(targets);
+            let tools = words
+                .iter()
+                .skip(1)
+                .map(Word::shown)
+                .flat_map(glimpse::elevation);
+            let strong: Vec<String> = tools.filter(|tool| listed(STRONG, tool)).collect();
+            if !words
+                .first()
+                .is_some_and(|word| word.fixed() == Some("tee"))
+            {
+                self.reading.elevation.extend(strong);
             }
         }
     }

@@ -9,16 +9,25 @@ use std::collections::BTreeMap;
 use super::options;
 use super::produce;
 use super::shell::{RawCommand, Script};
+use super::table::listed;
 use super::word::{self, Word};
 
 /// What can be in a variable, the safest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
+pub(super) enum Kind {
     /// A number.
     Number,
+    /// One word of letters, digits, dots, dashes and underscores, that is no option.
+    Token,
     /// One word that is no option and has nothing a shell would read.
     Plain,
-    /// What stands in a file, or a variable of before.
+    /// A number, or nothing.
+    Count,
+    /// Nothing, or what does not begin as an option, maybe with spaces.
+    Whole,
+    /// What a variable of before holds, in a text that is all there is.
+    Before,
+    /// What stands in a file, or was typed.
     Data,
     /// Anything that the text makes of it.
     Built,
@@ -30,14 +39,69 @@ pub(super) struct Variables {
     written: BTreeMap<String, Kind>,
     /// What may be in the parameters `$1`, `$2`, …; nothing where none were given.
     parameters: Option<Kind>,
+    /// Whether some text is run that was not read when its variables were used.
+    evaluates: bool,
+    /// Whether the text may make files, so that their names and what is in them are its own.
+    makes: bool,
+    /// Whether other texts came before in the same shell.
+    pub(super) shared: bool,
+    /// Whether a program so far says something of its own, beyond what stands in files and on the system.
+    speaks: bool,
 }
 
 impl Variables {
+    /// The variables of a text, by what it may do as a whole.
+    pub(super) fn of(whole: &str) -> Self {
+        let plain = whole.replace(['\'', '"', '\\'], "");
+        let mut names = plain.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+        let redirected = plain
+            .replace("2>&1", "")
+            .replace("> /dev/null", "")
+            .replace(">/dev/null", "")
+            .replace("->", "");
+        Self {
+            evaluates: names.clone().any(|name| matches!(name, "eval" | "trap")),
+            makes: redirected.contains('>')
+                || whole.contains("$'")
+                || names.any(|name| listed(MAKING, name)),
+            ..Self::default()
+        }
+    }
+
+    /// Notes a variable that gets a value nobody knows.
+    pub(super) fn set_anyhow(&mut self, name: &str) {
+        self.written.insert(name.to_owned(), Kind::Built);
+    }
+
+    /// What words are that a program takes from its input.
+    pub(super) fn taken(&self) -> Kind {
+        if self.makes || self.speaks {
+            Kind::Built
+        } else {
+            Kind::Data
+        }
+    }
+
+    /// What the names of files are that a pattern gives.
+    pub(super) fn matched(&self) -> Kind {
+        if self.makes { Kind::Built } else { Kind::Data }
+    }
+
     /// Notes what the commands of a text write. Values that come from written variables count as built, and so does what is
     /// read where the text itself may have put it.
     pub(super) fn note(&mut self, script: &Script) {
         let mut writes = Vec::new();
-        let fed = script.feeds
+        self.speaks |= script.feeds || !script.commands.iter().all(tells);
+        // A function may be called in a text that is not read yet.
+        let unseen = self.evaluates || !script.substitutions.is_empty() || !script.alone.is_empty();
+        if !script.functions.is_empty() && unseen {
+            self.parameters = Some(Kind::Built);
+        }
+        for name in &script.assigned {
+            self.written.entry(name.clone()).or_insert(Kind::Number);
+        }
+        let fed = self.makes
+            || script.feeds
             || !script.paths.is_empty()
             || script.commands.iter().any(|command| command.piped);
         for command in &script.commands {
@@ -65,8 +129,8 @@ impl Variables {
     /// Notes words that become the parameters of a function or a text.
     pub(super) fn given(&mut self, words: &[Word]) {
         let kind = |word: &Word| match word {
-            Word::Fixed(text) if is_plain(text) => Kind::Plain,
-            Word::Computed { trusted: true, .. } => Kind::Data,
+            Word::Fixed(text) if is_plain(text) => plain_kind(text),
+            Word::Computed { raw, kind, .. } if is_unparted(raw) => *kind,
             Word::Fixed(_) | Word::Computed { .. } => Kind::Built,
         };
         self.parameters = self.parameters.max(words.iter().map(kind).max());
@@ -74,26 +138,26 @@ impl Variables {
 
     /// Whether a variable's value is a number, as far as this text goes.
     pub(super) fn is_number(&self, name: &str) -> bool {
-        // A value may name another variable, so none may be built.
-        let data = || !self.written.values().any(|kind| *kind == Kind::Built);
         match self.written.get(name) {
-            Some(Kind::Number) => true,
-            Some(Kind::Data) => data(),
-            Some(Kind::Plain | Kind::Built) => false,
-            None => !is_clients(name) && data(),
+            Some(Kind::Number | Kind::Count) => !self.evaluates,
+            Some(
+                Kind::Token | Kind::Plain | Kind::Whole | Kind::Before | Kind::Data | Kind::Built,
+            ) => false,
+            // Names in capitals may be the shell's own, which any word can come into.
+            None => {
+                let small =
+                    name.starts_with(|c: char| c.is_ascii_lowercase()) && !listed(ZSH, name);
+                listed(COUNTING, name) || (small && !self.shared && !self.evaluates)
+            }
         }
     }
 
-    /// Whether all that is computed in a raw word is data: it is no option that this text could have built.
-    pub(super) fn is_data(&self, raw: &str) -> bool {
-        self.worst(raw, &|kind| kind)
-            .is_some_and(|kind| kind <= Kind::Data)
-    }
-
-    /// Whether all that is computed in a raw word is plain: it stays one word.
-    pub(super) fn is_plain(&self, raw: &str) -> bool {
-        self.worst(raw, &|kind| kind)
-            .is_some_and(|kind| kind <= Kind::Plain)
+    /// What all that is computed in a raw word can be at most.
+    pub(super) fn kind_of(&self, raw: &str) -> Kind {
+        if self.evaluates {
+            return Kind::Built;
+        }
+        self.worst(raw, &|kind| kind).unwrap_or(Kind::Built)
     }
 
     fn kind(&self, raw: &str) -> Kind {
@@ -101,18 +165,24 @@ impl Variables {
             Word::Fixed(text) if !text.is_empty() && text.chars().all(|c| c.is_ascii_digit()) => {
                 Kind::Number
             }
-            Word::Fixed(text) if is_plain(&text) => Kind::Plain,
+            Word::Fixed(text) if is_plain(&text) => plain_kind(&text),
             Word::Fixed(_) => Kind::Built,
             Word::Computed { .. } => {
                 // A variable that is written here may change between.
-                let bounded = |kind: Kind| {
-                    if kind == Kind::Number {
-                        kind
-                    } else {
-                        Kind::Built
-                    }
+                let bounded = |kind: Kind| match kind {
+                    Kind::Number | Kind::Count => kind,
+                    Kind::Token
+                    | Kind::Plain
+                    | Kind::Whole
+                    | Kind::Before
+                    | Kind::Data
+                    | Kind::Built => Kind::Built,
                 };
-                self.worst(raw, &bounded).unwrap_or(Kind::Built)
+                match self.worst(raw, &bounded).unwrap_or(Kind::Built) {
+                    _ if !is_unparted(raw) => Kind::Built,
+                    Kind::Count if !is_bare(raw) => Kind::Whole,
+                    kind => kind,
+                }
             }
         }
     }
@@ -124,9 +194,9 @@ impl Variables {
             .and_then(|rest| rest.strip_suffix(')'))
         {
             if produce::is_number(inner) {
-                return Kind::Number;
+                return Kind::Count;
             }
-            return if produce::is_told(inner) {
+            return if produce::is_told(inner) && !self.makes {
                 Kind::Data
             } else {
                 Kind::Built
@@ -134,7 +204,7 @@ impl Variables {
         }
         let pattern = raw.contains(['*', '?']) && !raw.contains(['$', '`', '{', '"', '\'', '\\']);
         if pattern {
-            return Kind::Data;
+            return self.matched();
         }
         let braced =
             raw.contains('{') && raw.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '/');
@@ -152,7 +222,7 @@ impl Variables {
         if let Some(inside) = inside
             && inside.chars().all(|c| c.is_ascii_digit() || c == '.')
         {
-            return Kind::Number;
+            return Kind::Count;
         }
         self.kind(raw)
     }
@@ -182,12 +252,26 @@ impl Variables {
                 _ => return None,
             }
         }
+        let around = raw.trim_matches('"');
+        if around.starts_with('-') {
+            return Some(Kind::Built);
+        }
+        if !is_unparted(raw) {
+            worst = worst.max(Kind::Whole);
+        }
         // Text around a number makes a word of it.
-        Some(worst.max(if is_bare(raw) {
-            Kind::Number
-        } else {
-            Kind::Plain
-        }))
+        Some(
+            worst.max(if is_bare(raw) {
+                Kind::Number
+            } else if raw
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "_.-${}\"".contains(c))
+            {
+                Kind::Token
+            } else {
+                Kind::Plain
+            }),
+        )
     }
 
     /// The kind of an expansion, behind its dollar sign, and what follows it.
@@ -205,14 +289,18 @@ impl Variables {
         if let Some(rest) = text.strip_prefix('(') {
             let (inside, after) = rest.split_once(')')?;
             let kind = match inside {
-                _ if produce::is_number(inside) => Kind::Number,
+                _ if produce::is_plain(inside) && produce::is_number(inside) => Kind::Number,
                 _ if produce::is_plain(inside) => Kind::Plain,
+                _ if produce::is_number(inside) => Kind::Count,
                 _ => return None,
             };
             return Some((kind, after));
         }
-        if let Some(rest) = text.strip_prefix(['#', '?', '$', '!']) {
+        if let Some(rest) = text.strip_prefix(['#', '?', '$']) {
             return Some((Kind::Number, rest));
+        }
+        if let Some(rest) = text.strip_prefix('!') {
+            return Some((Kind::Count, rest));
         }
         if let Some(rest) = text.strip_prefix('{') {
             let (inside, after) = rest.split_once('}')?;
@@ -226,8 +314,16 @@ impl Variables {
             let tame = operation.is_empty()
                 || (operation.starts_with(['%', '#', ',', '^'])
                     && !operation.contains(['$', '`', '"', '\'', '\\']));
-            return (tame && !name.is_empty())
-                .then(|| self.named(name, written).map(|kind| (kind, after)))?;
+            // What is cut off may leave nothing, and cut off at the beginning an option.
+            let least = match operation.chars().next() {
+                Some('#') => Kind::Built,
+                Some('%') => Kind::Whole,
+                Some(_) | None => Kind::Number,
+            };
+            return (tame && !name.is_empty()).then(|| {
+                self.named(name, written)
+                    .map(|kind| (kind.max(least), after))
+            })?;
         }
         let (name, after) = text.split_at_checked(end(text))?;
         if name.is_empty() {
@@ -241,12 +337,14 @@ impl Variables {
 
     fn named(&self, name: &str, written: &dyn Fn(Kind) -> Kind) -> Option<Kind> {
         if name.starts_with(|c: char| c.is_ascii_digit()) {
-            return Some(self.parameters.unwrap_or(Kind::Data));
+            return Some(self.parameters.unwrap_or(Kind::Before));
         }
         match self.written.get(name) {
             Some(kind) => Some(written(*kind)),
             None if is_clients(name) => None,
-            None => Some(Kind::Data),
+            None if listed(COUNTING, name) => Some(Kind::Number),
+            None if self.shared || name == "_" => Some(Kind::Data),
+            None => Some(Kind::Before),
         }
     }
 }
@@ -256,14 +354,68 @@ fn is_clients(name: &str) -> bool {
     name.starts_with("LC_") || matches!(name, "LANG" | "TZ" | "TERM" | "GIT_PROTOCOL")
 }
 
+/// Whether what is written of a word has nothing at which it could fall apart.
+fn is_unparted(raw: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_./:@%+,=-${}\"#?!^()'\\".contains(c);
+    is_bare(raw) || raw.contains("$(") || raw.chars().all(plain)
+}
+
 /// Whether a word is nothing but one expansion.
 fn is_bare(raw: &str) -> bool {
     let inside = raw.trim_matches('"');
+    if let Some(expression) = inside
+        .strip_prefix("$((")
+        .and_then(|rest| rest.strip_suffix("))"))
+    {
+        return !expression.contains("$(") && !expression.contains("))");
+    }
+    if let Some(command) = inside
+        .strip_prefix("$(")
+        .and_then(|rest| rest.strip_suffix(')'))
+    {
+        return !command.contains([')', '(']);
+    }
     inside.starts_with('$')
         && !inside
             .get(1..)
             .unwrap_or_default()
             .contains(['$', '/', '.', '-'])
+}
+
+/// Names in small letters that are the shell's own in `zsh`.
+const ZSH: &str = "path fpath argv status pipestatus match mbegin mend reply mailpath prompt psvar cdpath manpath history \
+    dirstack commands aliases functions parameters options words signals";
+
+/// Variables that the shell itself counts.
+const COUNTING: &str =
+    "SECONDS EPOCHSECONDS RANDOM SRANDOM LINENO UID EUID PPID BASHPID SHLVL COLUMNS LINES OPTIND";
+
+/// Programs that make files whose names or contents the text gives.
+const MAKING: &str = "touch mkdir cp mv ln install tee dd mktemp mkfifo mknod patch truncate split csplit fprintf fprint fls \
+    script unzip";
+
+/// Programs that print only what stands in files and on the system.
+const SILENT: &str = "find ls grep egrep fgrep zgrep rg git cat sort uniq head tail xargs cd cut wc docker kubectl pgrep ps ss lsof dpkg \
+    rpm df du";
+
+/// Whether a command says nothing of its own.
+fn tells(command: &RawCommand) -> bool {
+    command
+        .words
+        .first()
+        .is_none_or(|name| listed(SILENT, name))
+        && !command.words.iter().any(|word| {
+            word.contains("printf") || word.contains("format") || word.contains("--output-d")
+        })
+}
+
+fn plain_kind(text: &str) -> Kind {
+    let inside = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    if text.chars().all(inside) {
+        Kind::Token
+    } else {
+        Kind::Plain
+    }
 }
 
 fn is_plain(text: &str) -> bool {

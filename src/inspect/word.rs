@@ -7,7 +7,7 @@
 
 use std::str::Chars;
 
-use super::variables::Variables;
+use super::variables::{Kind, Variables};
 
 /// A word after quote removal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +22,8 @@ pub(super) enum Word {
         why: &'static str,
         /// Whether it may become no word, or several.
         splits: bool,
-        /// Whether it is known to be data, and no option that the text has built.
-        trusted: bool,
+        /// What it can be at most.
+        kind: Kind,
     },
 }
 
@@ -61,21 +61,44 @@ impl Word {
     pub(super) fn is_trusted(&self) -> bool {
         match self {
             Self::Fixed(_) => true,
-            Self::Computed { trusted, .. } => *trusted,
+            Self::Computed { kind, .. } => *kind <= Kind::Data,
         }
     }
 
-    /// Whether it is computed and could turn out to be an option. Names of files are not taken for options.
+    /// What it can be at most, where it is computed.
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            Self::Fixed(_) => Kind::Plain,
+            Self::Computed { kind, .. } => *kind,
+        }
+    }
+
+    /// Whether quotes make it one word, whatever is in it.
+    pub(super) fn is_quoted(&self) -> bool {
+        match self {
+            Self::Fixed(_) => true,
+            Self::Computed { raw, .. } => is_one_word(raw),
+        }
+    }
+
+    /// Whether it is computed and could turn out to be an option: one that begins with a dash is, unless the option's whole
+    /// name is written.
     pub(super) fn may_be_option(&self) -> bool {
         match self {
             Self::Fixed(_) => false,
-            Self::Computed { raw, trusted, .. } => {
-                let begins = raw.trim_start_matches('"');
-                let open = begins.starts_with(['$', '`', '{', '-'])
+            Self::Computed { raw, kind, why, .. } => {
+                let begins = raw.replace('"', "");
+                if begins.starts_with('-') {
+                    // What are only digits begins no other option.
+                    return !names_option(&begins) && !only_digits(&begins);
+                }
+                let open = begins.starts_with(['$', '`', '{', '*', '?', '[', '\\', '\''])
                     || begins.is_empty()
+                    || (*why == ELSEWHERE && !begins.starts_with(['/', '.']))
                     || raw.contains("{-")
                     || raw.contains(",-");
-                !trusted && open
+                // Where it is not quoted, a part of it may become a word of its own.
+                *kind > Kind::Data && (open || !is_one_word(raw) && raw.contains('$'))
             }
         }
     }
@@ -85,25 +108,59 @@ impl Word {
         match self {
             Self::Computed {
                 raw, why, splits, ..
-            } if raw.contains('$') => Self::Computed {
-                splits: splits && !variables.is_plain(&raw),
-                trusted: variables.is_data(&raw),
+            } if raw.contains('$') => {
+                let kind = variables.kind_of(&raw);
+                Self::Computed {
+                    splits: splits && kind > Kind::Plain,
+                    kind,
+                    raw,
+                    why,
+                }
+            }
+            Self::Computed {
+                raw, why, splits, ..
+            } if raw.starts_with(['*', '?', '[']) => Self::Computed {
+                kind: variables.matched(),
                 raw,
                 why,
+                splits,
             },
             known => known,
         }
     }
 
     /// A stand-in for words that come from elsewhere.
-    pub(super) fn from_elsewhere(raw: &str, why: &'static str) -> Self {
+    pub(super) fn from_elsewhere(raw: &str, kind: Kind) -> Self {
         Self::Computed {
             raw: raw.to_owned(),
-            why,
+            why: ELSEWHERE,
             splits: true,
-            trusted: false,
+            kind,
         }
     }
+}
+
+const ELSEWHERE: &str = "words from the program's input";
+
+/// `--name=…`: an option of which only the value is computed.
+fn names_option(text: &str) -> bool {
+    let name = text
+        .strip_prefix("--")
+        .and_then(|rest| rest.split_once('='))
+        .map_or("", |(name, _)| name);
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+}
+
+/// `-j$(nproc)`, `-$#`: behind the letters comes a number.
+fn only_digits(text: &str) -> bool {
+    ["$(nproc)", "$#", "$?", "$$"].iter().any(|number| {
+        text.split_once(number).is_some_and(|(before, after)| {
+            after.is_empty()
+                && before
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || c == '-')
+        })
+    })
 }
 
 /// What is uncertain in a word whatever it is used for, such as quoting that shells read differently.
@@ -122,7 +179,7 @@ pub(super) fn resolve(raw: &str) -> (Word, Risk) {
                 raw: raw.to_owned(),
                 why,
                 splits: !is_one_word(raw),
-                trusted: false,
+                kind: Kind::Built,
             };
             (word, risk(raw))
         }

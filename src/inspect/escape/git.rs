@@ -25,6 +25,20 @@ const RUNNING: [&str; 11] = [
     "--edit",
 ];
 
+/// The whole names of such options.
+const WHOLE: [&str; 10] = [
+    "--upload-pack",
+    "--receive-pack",
+    "--exec",
+    "--open-files-in-pager",
+    "--ext-diff",
+    "--textconv",
+    "--config",
+    "--template",
+    "--edit",
+    "--patch",
+];
+
 /// Whether this use runs nothing.
 pub(super) fn is_harmless(arguments: &[Word]) -> bool {
     let mut left = arguments;
@@ -91,10 +105,23 @@ pub(super) fn is_harmless(arguments: &[Word]) -> bool {
 fn runs(word: &Word) -> bool {
     match word {
         Word::Fixed(text) => {
-            RUNNING.iter().any(|option| text.starts_with(option)) || text.contains("::")
+            RUNNING.iter().any(|option| text.starts_with(option))
+                || text.contains("::")
+                || shortens(text)
         }
-        Word::Computed { .. } => word.may_be_option(),
+        Word::Computed { raw, .. } => {
+            let begins = raw.replace('"', "");
+            word.may_be_option()
+                || RUNNING.iter().any(|option| begins.starts_with(option))
+                || shortens(&begins)
+        }
     }
+}
+
+/// `--uplo=…`: git takes options that are shortened.
+fn shortens(text: &str) -> bool {
+    let name = text.split('=').next().unwrap_or(text);
+    name.len() > 2 && name.starts_with("--") && WHOLE.iter().any(|option| option.starts_with(name))
 }
 
 /// Whether a word is a bundle of short options with one of these letters.

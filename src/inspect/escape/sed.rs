@@ -6,6 +6,7 @@
 use std::iter::Peekable;
 use std::str::Chars;
 
+use super::super::variables::Kind;
 use super::super::word::Word;
 
 /// Options without a value that run nothing.
@@ -96,15 +97,24 @@ fn script_of(word: &Word) -> Option<String> {
         Word::Computed { raw, .. } => {
             let inside = raw.strip_prefix('"')?.strip_suffix('"')?;
             let plain = !inside.contains(['"', '`', '\\']) && !inside.contains("$(");
-            plain.then(|| masked(inside)).flatten()
+            let value = match word.kind() {
+                // A line, a pattern or a text of before.
+                Kind::Number | Kind::Before => '1',
+                Kind::Token => TOKEN,
+                Kind::Plain => VALUE,
+                Kind::Count | Kind::Whole | Kind::Data | Kind::Built => return None,
+            };
+            plain.then(|| masked(inside, value)).flatten()
         }
     }
 }
 
 /// Stands for a variable's value.
 const VALUE: char = '\u{0}';
+/// Stands for one that has no sign by which a pattern is likely to end.
+const TOKEN: char = '\u{1}';
 
-fn masked(text: &str) -> Option<String> {
+fn masked(text: &str, value: char) -> Option<String> {
     let mut out = String::with_capacity(text.len());
     let mut left = text.chars().peekable();
     while let Some(c) = left.next() {
@@ -118,11 +128,11 @@ fn masked(text: &str) -> Option<String> {
                 left.next();
                 while left.next_if(name).is_some() {}
                 left.next_if_eq(&'}')?;
-                out.push(VALUE);
+                out.push(value);
             }
             Some(c) if name(c) => {
                 while left.next_if(name).is_some() {}
-                out.push(VALUE);
+                out.push(value);
             }
             Some('!' | '@' | '*' | '#' | '?' | '-' | '$' | '[') => return None,
             Some(_) | None => out.push('$'),
@@ -192,16 +202,28 @@ fn command(left: &mut Left<'_>) -> Option<()> {
             spaces(left);
             while left.next_if(char::is_ascii_digit).is_some() {}
         }
-        '#' | 'r' | 'R' | 'w' | 'W' | ':' => {
-            // A comment, a file name or a label goes to the end of the line.
+        ':' => {
+            spaces(left);
+            while left.next_if(|c| !c.is_whitespace() && *c != ';').is_some() {}
+            // What follows is a command to some, and more of the label to others.
+            return Some(());
+        }
+        '#' | 'r' | 'R' | 'w' | 'W' => {
+            // A comment or a file name goes to the end of the line.
             return line(left);
         }
-        'b' | 't' | 'T' => while left.next_if(|c| !matches!(c, '\n' | ';' | '}')).is_some() {},
+        'b' | 't' | 'T' => {
+            spaces(left);
+            while left
+                .next_if(|c| !c.is_whitespace() && !matches!(c, ';' | '}'))
+                .is_some()
+            {}
+        }
         'a' | 'i' | 'c' => return text(left),
         's' => {
             let delimiter = left
                 .next()
-                .filter(|c| !c.is_alphanumeric() && *c != VALUE)?;
+                .filter(|c| !c.is_alphanumeric() && *c != VALUE && *c != TOKEN)?;
             delimited(left, delimiter)?;
             delimited(left, delimiter)?;
             while let Some(flag) = left.next_if(|c| c.is_ascii_alphanumeric()) {
@@ -215,7 +237,7 @@ fn command(left: &mut Left<'_>) -> Option<()> {
         'y' => {
             let delimiter = left
                 .next()
-                .filter(|c| !c.is_alphanumeric() && *c != VALUE)?;
+                .filter(|c| !c.is_alphanumeric() && *c != VALUE && *c != TOKEN)?;
             delimited(left, delimiter)?;
             delimited(left, delimiter)?;
         }
@@ -233,6 +255,8 @@ fn delimited(left: &mut Left<'_>, delimiter: char) -> Option<()> {
             '\\' => {
                 left.next()?;
             }
+            VALUE if !"|#!~^".contains(delimiter) => return None,
+            TOKEN if !"|#!~^/,:@+=%".contains(delimiter) => return None,
             '[' => brackets(left, delimiter)?,
             '\n' => return None,
             c if c == delimiter => return Some(()),
@@ -267,7 +291,7 @@ fn text(left: &mut Left<'_>) -> Option<()> {
                 left.next();
             }
             '\n' => return Some(()),
-            VALUE => return None,
+            VALUE | TOKEN => return None,
             _ => {}
         }
     }
@@ -275,7 +299,11 @@ fn text(left: &mut Left<'_>) -> Option<()> {
 }
 
 fn line(left: &mut Left<'_>) -> Option<()> {
-    match left.by_ref().take_while(|c| *c != '\n').any(|c| c == VALUE) {
+    match left
+        .by_ref()
+        .take_while(|c| *c != '\n')
+        .any(|c| c == VALUE || c == TOKEN)
+    {
         true => None,
         false => Some(()),
     }

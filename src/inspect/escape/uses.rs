@@ -49,7 +49,11 @@ impl Trigger {
         arguments.iter().enumerate().any(|(at, word)| match word {
             Word::Computed { .. } if word.may_be_option() => options,
             Word::Computed { raw, .. } => {
-                options && raw.starts_with('-') && self.option(raw, false)
+                let begins = raw.replace('"', "");
+                let lower = begins.to_ascii_lowercase();
+                options
+                    && ((begins.starts_with('-') && self.option(&begins, false))
+                        || self.words.iter().any(|w| lower.contains(w)))
             }
             Word::Fixed(text) => {
                 options &= text != "--";

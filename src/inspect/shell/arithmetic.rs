@@ -39,6 +39,10 @@ impl<'a> Scan<'a, '_> {
                 }
                 c if c.is_ascii_alphabetic() || c == '_' => {
                     let name = self.take(|c| c.is_ascii_alphanumeric() || c == '_');
+                    let after = self.left.trim_start();
+                    if after.starts_with('=') && !after.starts_with("==") {
+                        self.script.assigned.push(name.to_owned());
+                    }
                     self.script.evaluated.push(name.to_owned());
                     self.operand()?;
                 }

@@ -65,6 +65,19 @@ impl Walk {
     }
 
     fn pipeline(&mut self, pipeline: &Pipeline, flow: Flow) {
+        // To a plain POSIX shell the test fails, and what follows a `&&` would be the next command.
+        let turned = |command: &Command| match command {
+            Command::ExtendedTest(test, _) => !matches!(
+                test.expr,
+                ExtendedTestExpr::UnaryTest(..) | ExtendedTestExpr::BinaryTest(..)
+            ),
+            Command::Simple(_) | Command::Compound(..) | Command::Function(_) => false,
+        };
+        if pipeline.bang && pipeline.seq.iter().any(turned) {
+            self.script
+                .unknowns
+                .push("a test that shells read differently");
+        }
         let last = pipeline.seq.len().saturating_sub(1);
         for (at, command) in pipeline.seq.iter().enumerate() {
             let flow = Flow {
@@ -90,6 +103,7 @@ impl Walk {
                 self.compound(&function.body.0, flow);
             }
             Command::ExtendedTest(test, redirects) => {
+                self.script.extended = true;
                 self.redirects(redirects.as_ref(), flow);
                 self.test(&test.expr);
             }
@@ -98,8 +112,12 @@ impl Walk {
 
     fn compound(&mut self, compound: &CompoundCommand, flow: Flow) {
         match compound {
-            CompoundCommand::Arithmetic(c) => expansion::arithmetic(&c.expr, &mut self.script),
+            CompoundCommand::Arithmetic(c) => {
+                self.script.extended = true;
+                expansion::arithmetic(&c.expr, &mut self.script);
+            }
             CompoundCommand::ArithmeticForClause(c) => {
+                self.script.extended = true;
                 for expression in [&c.initializer, &c.condition, &c.updater]
                     .into_iter()
                     .flatten()
@@ -157,6 +175,7 @@ impl Walk {
 
     fn simple(&mut self, simple: &SimpleCommand, mut flow: Flow) {
         let mut found = RawCommand::default();
+        let before = self.script.paths.len();
         let prefix = simple.prefix.iter().flat_map(|p| &p.0);
         for item in prefix {
             if let CommandPrefixOrSuffixItem::AssignmentWord(assignment, word) = item {
@@ -173,7 +192,20 @@ impl Walk {
             self.word(program);
             found.words.push(program.value.clone());
         }
+        let mut parted = false;
         for item in simple.suffix.iter().flat_map(|s| &s.0) {
+            match item {
+                CommandPrefixOrSuffixItem::IoRedirect(IoRedirect::OutputAndError(..)) => {
+                    parted = true;
+                }
+                CommandPrefixOrSuffixItem::IoRedirect(_) => {}
+                // To a plain POSIX shell the command ends at the `&`, and another begins.
+                _ if parted => self
+                    .script
+                    .unknowns
+                    .push("a redirection that shells read differently"),
+                _ => {}
+            }
             self.item(item, &mut found, &mut flow);
         }
         self.opinion
@@ -183,6 +215,7 @@ impl Walk {
         found.fed = flow.fed;
         found.piped = flow.piped;
         found.drained = flow.drained;
+        found.writes = self.script.paths.get(before..).unwrap_or_default().to_vec();
         self.script.commands.push(found);
     }
 

@@ -7,6 +7,7 @@ use super::super::options;
 use super::super::shell;
 use super::super::sole;
 use super::super::table::{NAMING, UNREADABLE, listed, wrapper};
+use super::super::variables::Kind;
 use super::super::word::Word;
 use super::{Context, Reader};
 use crate::domain::command::StandardInput;
@@ -37,6 +38,21 @@ impl Reader<'_> {
             ),
             "complete" => self.allowing(words, |text| text == "-p", "text that runs later"),
             "let" => self.let_(arguments),
+            "set" => {
+                let keywords = |word: &Word| match word.fixed() {
+                    Some(text) => {
+                        (text.starts_with('-') && text.contains('k') && !text.starts_with("--"))
+                            || text == "keyword"
+                    }
+                    None => word.begins("-") || (!word.is_quoted() && word.may_be_option()),
+                };
+                let told = arguments
+                    .iter()
+                    .take_while(|word| !matches!(word.fixed(), Some("--" | "-")));
+                if told.clone().any(keywords) {
+                    self.unknown_at("an option that changes what words mean", "set");
+                }
+            }
             "mapfile" | "readarray" => {
                 let plain = |text: &str| {
                     !text.contains('[') && !text.starts_with("-C") && !text.starts_with("-c")
@@ -137,16 +153,94 @@ impl Reader<'_> {
         }
     }
 
+    /// Whether a test may ask for a variable by an operator that is computed.
+    fn tests(&mut self, words: &[Word]) -> bool {
+        let mut asks = false;
+        let operands =
+            words.len() - usize::from(words.last().is_some_and(|word| word.fixed() == Some("]")));
+        for (at, word) in words.iter().enumerate().skip(1) {
+            if word.fixed().is_some() {
+                continue;
+            }
+            let unary = at + 2 == operands
+                && (at == 1
+                    || matches!(
+                        words.get(at - 1).and_then(Word::fixed),
+                        Some("!" | "(" | "-a" | "-o")
+                    ));
+            let open =
+                word.kind() > Kind::Whole && (word.may_be_option() || word.kind() == Kind::Built);
+            let shown = word.shown();
+            let quoted = word.is_quoted()
+                || shown
+                    .strip_prefix('"')
+                    .and_then(|rest| rest.strip_suffix('"'))
+                    .is_some_and(|inside| !inside.contains(['"', '@']));
+            asks |= shown.starts_with('-')
+                || shown.starts_with("\"-")
+                || (open && (unary || !quoted) && indexes(self.whole));
+        }
+        if asks {
+            self.unknown(EVALUATED);
+        }
+        asks
+    }
+
+    /// Names with an index, which is evaluated, and options by which values are.
+    fn indexed(&mut self, name: &str, words: &[Word]) {
+        let declares = matches!(
+            name,
+            "declare" | "typeset" | "local" | "export" | "readonly"
+        );
+        let mut left = words.iter().skip(1);
+        while let Some(word) = left.next() {
+            let shown = word.shown();
+            let is_option = shown.starts_with(['-', '+']);
+            if declares && is_option && (word.fixed().is_none() || shown.contains('i')) {
+                self.unknown_at(EVALUATED, shown);
+            }
+            if name == "read" && is_option && shown.ends_with(['p', 't', 'n', 'N', 'd', 'u', 'i']) {
+                left.next();
+                continue;
+            }
+            let target = shown.split('=').next().unwrap_or(shown);
+            let index = target
+                .split_once('[')
+                .map(|(_, index)| index.trim_end_matches(']'));
+            if index
+                .is_some_and(|index| index.is_empty() || !index.chars().all(|c| c.is_ascii_digit()))
+                || (declares && word.fixed().is_none() && options::assignment(shown).is_none())
+            {
+                self.unknown_at(EVALUATED, shown);
+            }
+        }
+    }
+
     /// Builtins that take variable names: an index in a name is evaluated, and may run a command.
     fn naming(&mut self, name: &str, words: &[Word]) {
         let tests = matches!(name, "test" | "[");
-        let named = (tests || name == "printf") && asks_variable(words, tests);
+        let mut named = (tests || name == "printf") && asks_variable(words, tests);
+        if name == "printf" {
+            let first = words.get(1);
+            let attached = first.is_some_and(|word| word.begins("-v") && word.shown().len() > 2);
+            let open = first
+                .is_some_and(|word| word.fixed().is_none() && (word.begins("-") || opens(word)));
+            if attached || open {
+                self.unknown_at(EVALUATED, first.map_or("", Word::shown));
+            }
+        }
+        if tests {
+            named |= self.tests(words);
+        } else if name != "printf" {
+            self.indexed(name, words);
+        }
         for word in words.iter().skip(1) {
             let text = word.shown().to_owned();
             let reason = match word {
                 Word::Fixed(text)
                     if text.contains('[')
-                        && text.contains(['$', '`'])
+                        && text.len() > 1
+                        && (named || text.contains(['$', '`']))
                         && (named || !matches!(name, "printf" | "test" | "[")) =>
                 {
                     Some(EVALUATED)
@@ -154,7 +248,7 @@ impl Reader<'_> {
                 Word::Fixed(text) if !tests && name != "printf" => {
                     match options::assignment(text) {
                         Some((variable, _)) => {
-                            self.assigned(variable, text);
+                            self.assigned(variable, text, false);
                             None
                         }
                         None if matches!(name, "export" | "unset") || text.starts_with('-') => {
@@ -176,7 +270,7 @@ impl Reader<'_> {
                         && let Some((variable, _)) = options::assignment(raw) =>
                 {
                     let variable = variable.to_owned();
-                    self.assigned(&variable, raw);
+                    self.assigned(&variable, raw, false);
                     None
                 }
                 Word::Computed { raw, .. }
@@ -191,6 +285,21 @@ impl Reader<'_> {
                 .for_each(|why| self.unknown_at(why, &text));
         }
     }
+}
+
+/// Whether a computed word may begin with a dash that the text wrote or read.
+fn opens(word: &Word) -> bool {
+    word.kind() > Kind::Data && word.may_be_option()
+}
+
+/// Whether a text may hold an index, other than the brackets of tests.
+fn indexes(text: &str) -> bool {
+    let text = text.replace("[[ ", "").replace("[ ", "");
+    [
+        "[", "$'", "\\x", "\\0", "\\1", "\\u", "base64", "<<<", "read", "cat ", "$(<",
+    ]
+    .iter()
+    .any(|part| text.contains(part))
 }
 
 /// Whether `-v` stands where it is an operator, and no word that is compared.

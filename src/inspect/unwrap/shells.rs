@@ -42,6 +42,7 @@ impl Reader<'_> {
                 text_follows |= text.starts_with('-') && text.contains('c');
                 reads_input |= text.starts_with('-') && text.contains('s');
                 only_checks |= text == "-n";
+                only_checks &= !text.starts_with('+');
                 at += text.matches(['o', 'O']).count();
             } else {
                 break;
@@ -51,7 +52,7 @@ impl Reader<'_> {
         match (text_follows, words.get(at)) {
             (true, Some(Word::Fixed(text))) => {
                 self.variables
-                    .given(words.get(at + 2..).unwrap_or_default());
+                    .given(words.get(at + 1..).unwrap_or_default());
                 self.text(text, context.within(name));
             }
             (true, Some(Word::Computed { .. }) | None) => {

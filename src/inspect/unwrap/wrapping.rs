@@ -4,11 +4,29 @@ use crate::domain::command::StandardInput;
 
 use super::super::glimpse;
 use super::super::options::{self, Skipped};
-use super::super::table::{Alone, Then, Wrapper};
+use super::super::table::{Alone, Then, Wrapper, listed};
+use super::super::variables::Kind;
 use super::super::word::Word;
 use super::{Context, Reader};
 
-const ELSEWHERE: &str = "words from the program's input";
+/// Tests of find whose next word is only compared.
+const VALUED: &str = "-name -iname -path -ipath -wholename -regex -iregex -newer -newermt -anewer -cnewer -mtime -mmin -atime \
+    -amin -ctime -cmin -size -user -group -uid -gid -type -maxdepth -mindepth -perm -samefile -fstype -links -inum -lname";
+
+/// Whether a wrapper would take a word for the one before the command, had that been none.
+fn stands_in(wrapper: &str, text: &str) -> bool {
+    match wrapper {
+        "timeout" | "nice" | "ionice" => {
+            text.starts_with(|c: char| c.is_ascii_digit() || "+-.$\"iInN".contains(c))
+        }
+        "taskset" | "chrt" => {
+            text.starts_with(|c: char| c.is_ascii_hexdigit() || "$\"".contains(c))
+        }
+        // What follows the host is text for a shell.
+        "ssh" | "script" => false,
+        _ => true,
+    }
+}
 
 impl Reader<'_> {
     /// Takes one wrapper off; gives the command in it where that is one of words.
@@ -35,10 +53,18 @@ impl Reader<'_> {
             }
             (_, Ok(skipped)) => skipped,
         };
+        for word in words.get(1..skipped.rest).unwrap_or_default() {
+            if let Some((name, _)) = options::assignment(word.shown()) {
+                self.variables.set_anyhow(name);
+            }
+        }
         if skipped.doubtful {
             // A word before may have been none, or an option, and what follows another command than it seems.
-            let rest = words.get(skipped.rest + 1..).unwrap_or_default();
-            if let Some(word) = rest.iter().find(|word| !word.is_trusted()) {
+            let rest = words.get(skipped.rest..).unwrap_or_default();
+            let stands_in = rest
+                .first()
+                .is_some_and(|word| stands_in(wrapper.name, word.shown()));
+            if let (true, Some(word)) = (stands_in, rest.get(1)) {
                 self.unknown_at("a program name that is computed", word.shown());
             }
             let told = words.iter().skip(1).map(Word::shown);
@@ -105,7 +131,8 @@ impl Reader<'_> {
             Then::Appended => {
                 context.wrappers.push(wrapper.name.to_owned());
                 context.fed = true;
-                return Some(appended(rest, skipped.placeholder.as_deref()));
+                let kind = self.variables.taken();
+                return Some(appended(rest, skipped.placeholder.as_deref(), kind));
             }
             Then::Nothing => {
                 self.unknown(format!("{}: words that are not known", wrapper.name));
@@ -136,19 +163,45 @@ impl Reader<'_> {
         while let Some((word, rest)) = left.split_first() {
             left = rest;
             match word {
-                Word::Computed {
-                    splits: true, raw, ..
-                } if raw.contains(['$', '`']) => {
+                Word::Computed { .. }
+                    if word.begins("-")
+                        || word.begins("\"-")
+                        || word.may_be_option()
+                        || !(word.is_one_word()
+                            || word.kind() < Kind::Before
+                            || word.shown().starts_with(['*', '?', '[', '.', '/', '~'])
+                            || word
+                                .shown()
+                                .starts_with(|c: char| c.is_ascii_alphanumeric())) =>
+                {
                     self.unknown("find: a computed word that could be an action");
+                }
+                Word::Fixed(text) if listed(VALUED, text) => {
+                    if let [value, after @ ..] = rest
+                        && value.is_quoted()
+                    {
+                        left = after;
+                    }
                 }
                 Word::Fixed(text)
                     if matches!(text.as_str(), "-exec" | "-execdir" | "-ok" | "-okdir") =>
                 {
                     let end = action_end(rest);
                     let (action, after) = rest.split_at(end);
+                    // Where the action ends may be computed.
+                    let computed = action.iter().any(|word| word.fixed().is_none());
+                    let another = |word: &Word| {
+                        let text = word.shown().trim_start_matches('"');
+                        text.starts_with("-exec")
+                            || text.starts_with("-ok")
+                            || text.starts_with("-$")
+                    };
+                    if computed && action.iter().any(another) {
+                        self.unknown("find: a computed word that could be an action");
+                    }
                     let mut inner = context.within("find");
                     inner.fed = true;
-                    self.run(appended(action, Some("{}")), inner);
+                    self.run(appended(action, Some("{}"), Kind::Whole), inner);
                     left = after;
                 }
                 Word::Fixed(text)
@@ -156,6 +209,8 @@ impl Reader<'_> {
                 {
                     self.reading
                         .paths
+                        .extend(rest.first().map(|path| path.shown().to_owned()));
+                    self.written
                         .extend(rest.first().map(|path| path.shown().to_owned()));
                 }
                 Word::Fixed(_) | Word::Computed { .. } => {}
@@ -176,16 +231,14 @@ fn is_root_here(words: &[Word]) -> bool {
 }
 
 /// A command that gets more words from elsewhere, at its end or in place of a placeholder.
-fn appended(words: &[Word], placeholder: Option<&str>) -> Vec<Word> {
+fn appended(words: &[Word], placeholder: Option<&str>, kind: Kind) -> Vec<Word> {
     let replace = |word: &Word| match (placeholder, word) {
-        (Some(mark), Word::Fixed(text)) if text.contains(mark) => {
-            Word::from_elsewhere(text, ELSEWHERE)
-        }
+        (Some(mark), Word::Fixed(text)) if text.contains(mark) => Word::from_elsewhere(text, kind),
         (Some(_) | None, word) => word.clone(),
     };
     let mut all: Vec<Word> = words.iter().map(replace).collect();
     if !all.is_empty() && placeholder.is_none() {
-        all.push(Word::from_elsewhere("…", ELSEWHERE));
+        all.push(Word::from_elsewhere("…", kind));
     }
     all
 }
