@@ -489,6 +489,9 @@ const ZSH: &[Scene] = &[
             let id = stage.asks("RPROMPT=right");
             stage.answer("approve", &id);
             stage.runs("echo left of it", "left of it");
+            stage.terminal.type_text("RPROMPT=");
+            let id = stage.asks("RPROMPT=");
+            stage.answer("approve", &id);
         },
     },
     Scene {
