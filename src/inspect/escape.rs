@@ -46,13 +46,17 @@ pub(super) fn can_escape(name: &str, words: &[Word], situation: Situation) -> bo
         "awk" | "gawk" | "mawk" | "nawk" | "original-awk" => !awk::is_harmless(arguments),
         "sed" | "gsed" => !sed::is_harmless(arguments),
         "git" => !git::is_harmless(arguments),
-        "systemctl" => arguments.iter().any(|w| w.fixed() == Some("edit")),
+        "systemctl" => changes_units(arguments),
+        "cmake" => matches!(arguments.first().and_then(Word::fixed), Some("-E" | "-P")),
         "ip" => runs_in_namespace(arguments),
         "make" | "gmake" if arguments.iter().any(sets_program) => true,
         "redis-cli" if !asks_redis(arguments) => true,
         // A server's `-e` is what its client can do, not a program.
         "rsync" if serves(arguments) => false,
-        _ => uses::is_triggered(name, arguments).unwrap_or(false),
+        _ => names
+            .iter()
+            .find_map(|name| uses::is_triggered(name, arguments))
+            .unwrap_or(false),
     }
 }
 
@@ -65,6 +69,14 @@ pub(super) fn is_listed(names: &[&str]) -> bool {
 fn serves(arguments: &[Word]) -> bool {
     let fixed = |wanted: &str| arguments.iter().any(|word| word.fixed() == Some(wanted));
     fixed("--server") && !fixed("--daemon")
+}
+
+/// An editor, a unit from any place, or variables for every service.
+fn changes_units(arguments: &[Word]) -> bool {
+    let fixed = || arguments.iter().filter_map(Word::fixed);
+    fixed().any(|text| listed("edit link set-environment import-environment", text))
+        || (fixed().any(|text| listed("enable reenable", text))
+            && fixed().any(|text| text.contains('/')))
 }
 
 /// `make CC=…`, `make 'x:=$(shell …)'`.

@@ -108,6 +108,8 @@ pub(super) fn assigned(name: &str, value: &Word) -> Result<(), &'static str> {
     let digits = plain("") && shown.chars().all(|c| c.is_ascii_digit());
     let harmless = match name {
         "PATH" => adds_folders(shown),
+        // No word that counts as one has a line end in it.
+        "IFS" => value.fixed() == Some("\n"),
         "TERM" => value.fixed().is_some() && plain("+.-"),
         "HISTSIZE"
         | "HISTFILESIZE"
@@ -130,6 +132,14 @@ pub(super) fn assigned(name: &str, value: &Word) -> Result<(), &'static str> {
                 .fixed()
                 .is_some_and(|text| text.starts_with("~/.kube/") || text.starts_with("/etc/"))
                 && !shown.contains("..")
+                || shown
+                    .trim_matches('"')
+                    .strip_prefix("$HOME/.kube/")
+                    .is_some_and(|file| {
+                        file.chars()
+                            .all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+                            && !file.contains("..")
+                    })
         }
         "GIT_SSH_COMMAND" | "RSYNC_RSH" => value.fixed().is_some_and(plain_ssh),
         _ if name.ends_with("_ENV") && name != "BASH_ENV" => value.fixed().is_some() && plain("-_"),
@@ -162,6 +172,9 @@ fn adds_folders(value: &str) -> bool {
             .map_or_else(|| (*folder).to_owned(), |rest| format!("~{rest}"));
         if before {
             listed(SYSTEM_FOLDERS, &folder)
+                || (plain(&folder)
+                    && (folder.starts_with("/usr/") || folder.starts_with("/opt/"))
+                    && folder.ends_with("/bin"))
         } else {
             plain(&folder)
         }
@@ -318,9 +331,11 @@ fn value_at(words: &[Word], at: usize) -> Result<&str, &'static str> {
 fn harmless(wrapper: &Wrapper, value: &str) -> Result<(), &'static str> {
     let lower = value.to_ascii_lowercase();
     if wrapper.name == "ssh"
-        && ["command", "exec", "include", "match"]
-            .iter()
-            .any(|w| lower.contains(w))
+        && [
+            "command", "exec", "include", "match", "provider", "location",
+        ]
+        .iter()
+        .any(|w| lower.contains(w))
     {
         return Err("an option that names a command");
     }

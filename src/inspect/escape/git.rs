@@ -26,7 +26,7 @@ const RUNNING: [&str; 11] = [
 ];
 
 /// The whole names of such options.
-const WHOLE: [&str; 10] = [
+const WHOLE: [&str; 9] = [
     "--upload-pack",
     "--receive-pack",
     "--exec",
@@ -36,7 +36,6 @@ const WHOLE: [&str; 10] = [
     "--config",
     "--template",
     "--edit",
-    "--patch",
 ];
 
 /// Whether this use runs nothing.
@@ -72,13 +71,27 @@ pub(super) fn is_harmless(arguments: &[Word]) -> bool {
         "--version" | "--help" => true,
         "config" => reads_config(left),
         "commit" => tells_message(left),
+        "bisect" => matches!(
+            left.first().and_then(Word::fixed),
+            Some("start" | "good" | "bad" | "reset" | "log" | "skip")
+        ),
+        "revert" | "cherry-pick" if left.iter().any(|word| opens(word, "e")) => false,
+        "checkout" | "add" | "reset" | "restore" | "stash"
+            if left
+                .iter()
+                .any(|word| word.begins("--pat") || word.begins("--int")) =>
+        {
+            false
+        }
         "submodule" => matches!(
             left.first().and_then(Word::fixed),
             None | Some("update" | "status" | "init" | "sync" | "summary")
         ),
         "rebase" => {
             !left.is_empty()
-                && !left.iter().any(|word| runs(word) || opens(word, "iexX"))
+                && !left
+                    .iter()
+                    .any(|word| runs(word) || opens(word, "iexX") || word.begins("--int"))
                 && !has(&["--interactive", "--continue", "--edit-todo", "--skip"])
         }
         "checkout" | "switch" => !has(&["-p", "--patch"]),
@@ -149,6 +162,10 @@ fn tells_message(arguments: &[Word]) -> bool {
     any(&given) && !any(&edits)
 }
 
+/// Settings that name no program.
+const PLAIN_SETTINGS: &str = "user.name user.email pull.rebase pull.ff push.default init.defaultBranch color.ui core.autocrlf \
+    core.fileMode safe.directory fetch.prune merge.ff http.postBuffer";
+
 /// A setting may name a program, so it may only be read.
 fn reads_config(arguments: &[Word]) -> bool {
     let reading = [
@@ -174,6 +191,7 @@ fn reads_config(arguments: &[Word]) -> bool {
         .collect();
     match rest.as_slice() {
         [Word::Fixed(first), ..] if reading.contains(&first.as_str()) => true,
+        [Word::Fixed(name), value] if listed(PLAIN_SETTINGS, name) => value.fixed().is_some(),
         [Word::Fixed(name)] => !name.starts_with('-') && name != "edit",
         _ => false,
     }

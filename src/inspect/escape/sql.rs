@@ -175,7 +175,10 @@ fn asks(word: &Word) -> bool {
     match word {
         Word::Fixed(text) => asks_in(text),
         Word::Computed { .. } => {
-            word.is_one_word() && word.is_trusted() && asks_in(word.shown().trim_matches('"'))
+            word.is_one_word()
+                && word.is_trusted()
+                && !word.begins("\"$")
+                && asks_in(word.shown().trim_matches('"'))
         }
     }
 }

@@ -144,7 +144,12 @@ impl Tame {
 /// `docker start -ai`: a container whose shell may be talked to.
 fn attaches(arguments: &[Word]) -> bool {
     let has = |wanted: &str| arguments.iter().any(|word| listed(wanted, word.shown()));
-    has("start") && has("-i -a -ai -ia --interactive --attach")
+    let asks = |word: &Word| {
+        ["-i", "-a", "--i", "--a"]
+            .iter()
+            .any(|begin| word.begins(begin))
+    };
+    has("start") && arguments.iter().any(asks)
 }
 
 /// `rpm -qa`, `rpm -V`: questions, without an option by which something is run.

@@ -65,7 +65,7 @@ pub(in crate::inspect) const SPAWNS: &[Spawn] = &[
 
 /// Tools of elevation whose names are hardly anything else.
 pub(in crate::inspect) const STRONG: &str = "sudo sudoedit su doas pkexec run0 runuser systemd-run nsenter machinectl sudo-rs su-rs dzdo gosu \
-    su-exec setuidgid gksu gksudo kdesu kdesudo";
+    su-exec setuidgid gksu gksudo kdesu kdesudo pbrun pmrun sudo.ws su.ws opendoas lxsudo lxqt-sudo";
 
 /// Programs that run none of their words, so that the name of a tool among them is only a name.
 pub(in crate::inspect) static TELLING: LazyLock<HashSet<&str>> = LazyLock::new(|| {
@@ -126,6 +126,21 @@ pub(in crate::inspect) static ESCAPES: LazyLock<HashSet<&str>> = LazyLock::new(|
         "tmux tmate screen byobu dtach abduco zellij docker docker-compose podman podman-compose nerdctl ctr crictl lxc lxc-attach \
         lxc-start incus kubectl oc k9s helm buildah bwrap firejail flatpak snap vagrant virsh apptainer singularity \
         toolbox distrobox",
+        // dynamic loaders, servers of terminals, and what runs its words in one way or another
+        "ld.so ld-linux ld-linux-x86-64 ld-linux-aarch64 ld-linux-armhf ld-2 setlock pee ifne sem env_parallel rush nq tsp ts \
+        run-one run-this-one keep-one-running nocache trickle tsocks with-contenv daemonize daemon xterm uxterm rxvt urxvt \
+        gnome-terminal konsole xfce4-terminal lxterminal systemd-socket-activate ttyd gotty tcpserver tcpsvd telnetd inetd xinetd \
+        reptyr msgfilter gtester jexec systemd-dissect",
+        // more editors, pagers and mail and news readers
+        "emacs-nox emacs-gtk mg zile jmacs jstar jpico jove ne nvi vile elvis levee mcview ee hexer zless bzless xzless zmore \
+        bzmore xzmore lv bat tig lazygit gitui lnav multitail ncdu irssi weechat neomutt alpine pine slrn newsboat aptitude dselect",
+        // more interpreters
+        "bpython bpython3 ptpython ts-node tsx flask django-admin drush wp rabbitmqctl maxima gp sml scilab sage gst crystal nim zig \
+        cabal stack dune ncftp smbclient cadaver cu picocom isql sqlcmd usql influx debugfs scsh beeline spark-shell pyspark hive \
+        uwsgi celery",
+        // more places
+        "consul vault nomad pdsh clush dsh pssh parallel-ssh fab bolt heroku fly tsh runc crun kata-runtime pct qm vzctl lxc-execute \
+        lxc-console limactl colima wsl portablectl homectl",
         // database clients
         "mysql mariadb psql sqlite3 mongo mongosh sqlplus cqlsh pgcli mycli litecli clickhouse-client duckdb",
     ])

@@ -221,13 +221,34 @@ impl Reader<'_> {
 
 /// `ssh root@localhost`: another user on the very host.
 fn is_root_here(words: &[Word]) -> bool {
-    let here = |host: &str| host == "localhost" || host == "::1" || host.starts_with("127.");
+    let here = |host: &str| {
+        let host = host.replace('"', "");
+        [
+            "localhost",
+            "127.",
+            "$(hostname",
+            "${HOSTNAME",
+            "$HOSTNAME",
+            "ip6-l",
+        ]
+        .iter()
+        .any(|begin| host.starts_with(begin))
+            || matches!(host.as_str(), "::1" | "[::1]" | "0" | "0.0.0.0" | "::")
+    };
     let shown = || words.iter().map(Word::shown);
-    let address = |text: &str| text.strip_prefix("root@").is_some_and(here);
+    let address = |text: &str| {
+        let text = text.trim_start_matches('"').trim_start_matches("ssh://");
+        text.strip_prefix("root@").is_some_and(here)
+    };
+    let option = |text: &str| {
+        let lower = text.to_ascii_lowercase().replace([' ', '='], "");
+        matches!(lower.as_str(), "userroot" | "-ouserroot")
+    };
     let named = shown()
         .zip(shown().skip(1))
         .any(|(option, user)| option == "-l" && user == "root");
-    shown().any(address) || ((named || shown().any(|text| text == "-lroot")) && shown().any(here))
+    shown().any(address)
+        || ((named || shown().any(|text| text == "-lroot" || option(text))) && shown().any(here))
 }
 
 /// A command that gets more words from elsewhere, at its end or in place of a placeholder.

@@ -21,7 +21,7 @@ pub(super) const CONTAINERS: Tame = Tame {
     values: "-H --host -c --context -l --log-level -n --namespace",
     flags: "-D --debug --tls --tlsverify -v --version --help",
     ordinary: "ps images logs inspect stats top port restart stop start kill pause unpause wait rm rmi pull push tag info \
-        version events diff history search login logout rename --version -v --help",
+        version events diff history search login logout rename save load update --version -v --help",
     groups: "container image network volume system context compose node service stack swarm secret config pod builder",
     within: "ls list ps inspect prune rm df info events logs stats top port restart stop start kill pause unpause wait pull \
         push tag history diff version images down up config create connect disconnect show use",
@@ -51,13 +51,14 @@ pub(super) const TAMES: &[Tame] = &[
     },
     Tame {
         names: "kubectl oc",
-        values: "-n --namespace --context --cluster --user -s --server --request-timeout -l --selector -o --output",
+        values: "-n --namespace --context --cluster --user -s --server --request-timeout -l --selector -o --output -v --v",
         flags: "-A --all-namespaces --insecure-skip-tls-verify",
         ordinary: "get describe logs top rollout scale apply delete cluster-info version api-resources api-versions explain \
             label annotate cordon uncordon drain taint wait create expose autoscale patch set replace events certificate \
-            auth status project projects whoami adm login logout",
+            diff kustomize auth status project projects whoami adm login logout",
         groups: "config",
-        within: "current-context get-contexts view use-context get-clusters get-users",
+        within: "current-context get-contexts view use-context get-clusters get-users set-context rename-context \
+            delete-context unset",
         never: "--kubeconfig --edit --exec-command",
     },
     Tame {
@@ -65,7 +66,7 @@ pub(super) const TAMES: &[Tame] = &[
         values: "-n --namespace --kube-context",
         flags: "--debug",
         ordinary: "list ls status history get show search version repo template upgrade install uninstall delete rollback lint \
-            dependency dep pull push package verify env",
+            dependency dep pull push package verify env diff",
         groups: "",
         within: "",
         never: "--post-renderer --kubeconfig --registry-config",
@@ -151,7 +152,7 @@ pub(super) const TAMES: &[Tame] = &[
         ordinary: "ls list-sessions lsw list-windows has-session -V",
         groups: "",
         within: "",
-        never: "",
+        never: "; -F",
     },
     Tame {
         names: "screen",
@@ -167,6 +168,34 @@ pub(super) const TAMES: &[Tame] = &[
         values: "",
         flags: "",
         ordinary: "members info catalog kv operator monitor version --version validate",
+        groups: "",
+        within: "",
+        never: "",
+    },
+    Tame {
+        names: "vault",
+        values: "",
+        flags: "",
+        ordinary: "status kv read list token version --version login secrets policy",
+        groups: "",
+        within: "",
+        never: "",
+    },
+    Tame {
+        names: "nomad",
+        values: "",
+        flags: "",
+        ordinary: "status node version --version server eval deployment",
+        groups: "job alloc",
+        within: "status plan inspect history logs",
+        never: "",
+    },
+    Tame {
+        names: "rabbitmqctl",
+        values: "-n",
+        flags: "-q",
+        ordinary: "status cluster_status list_queues list_users list_vhosts list_connections list_channels list_exchanges \
+            list_bindings list_consumers ping version help",
         groups: "",
         within: "",
         never: "",
@@ -227,7 +256,7 @@ pub(super) const VERSIONS: &[(&str, &str)] = &[
         "perl ruby node nodejs php lua luajit gcc g++ cc java npm redis-cli docker screen irb",
         "-v",
     ),
-    ("java javac scala socat", "-version"),
+    ("java javac scala socat influx", "-version"),
     ("tmux socat", "-V"),
     ("go kubectl helm terraform docker podman", "version"),
 ];

@@ -98,9 +98,9 @@ pub(super) const TRIGGERS: &[Trigger] = &[
     },
     Trigger {
         names: "logrotate",
-        long: &["mail", "state"],
-        short: &['m', 's'],
-        ..PLAIN
+        long: &["mail", "state", "log"],
+        short: &['m', 's', 'l'],
+        words: &["/tmp", "/home", "/dev/shm", "./"],
     },
     Trigger {
         names: "tcpdump",
@@ -146,7 +146,7 @@ pub(super) const TRIGGERS: &[Trigger] = &[
         ..PLAIN
     },
     Trigger {
-        names: "gcc g++ cc c++ clang",
+        names: "gcc g++ cc c++ c89 c99 clang x86_64-linux-gnu-gcc",
         long: &["config"],
         words: &["-wrapper", "-fplugin", "-specs", "-b", "@"],
         ..PLAIN
@@ -312,5 +312,147 @@ pub(super) const TRIGGERS: &[Trigger] = &[
         long: &["config", "config-file", "ssh", "remotecmd"],
         short: &['e'],
         words: &["ssh="],
+    },
+    Trigger {
+        names: "dmsetup",
+        long: &["exec"],
+        ..PLAIN
+    },
+    Trigger {
+        names: "csvtool",
+        words: &["call"],
+        ..PLAIN
+    },
+    Trigger {
+        names: "rpmquery rpmdb rpmverify",
+        words: &["--eval", "--pipe", "--load", "--rcfile", "--macros"],
+        ..PLAIN
+    },
+    Trigger {
+        names: "rpmbuild rpmspec",
+        words: &["-"],
+        ..PLAIN
+    },
+    Trigger {
+        names: "restic rclone",
+        words: &["-command", "sftp.", "config"],
+        ..PLAIN
+    },
+    Trigger {
+        names: "borg",
+        long: &["rsh", "remote-path"],
+        ..PLAIN
+    },
+    Trigger {
+        names: "sshfs",
+        words: &["command", "ssh_"],
+        ..PLAIN
+    },
+    Trigger {
+        names: "dhclient",
+        words: &["-sf", "-cf"],
+        ..PLAIN
+    },
+    Trigger {
+        names: "udhcpc",
+        short: &['s'],
+        ..PLAIN
+    },
+    Trigger {
+        names: "pppd",
+        words: &["connect", "pty", "init", "plugin", "file"],
+        ..PLAIN
+    },
+    Trigger {
+        names: "dnsmasq",
+        long: &["dhcp-script", "conf-file", "dhcp-luascript"],
+        ..PLAIN
+    },
+    Trigger {
+        names: "iptables-restore ip6tables-restore",
+        long: &["modprobe"],
+        short: &['M'],
+        ..PLAIN
+    },
+    Trigger {
+        names: "gpg gpg2",
+        words: &[
+            "photo-viewer",
+            "exec-path",
+            "-program",
+            "--options",
+            "--edit-key",
+        ],
+        ..PLAIN
+    },
+    Trigger {
+        names: "nm ld ar ranlib objdump strip ld.bfd ld.gold",
+        words: &["-plugin"],
+        ..PLAIN
+    },
+    Trigger {
+        names: "busctl dbus-send gdbus",
+        words: &["transient", "systemd1"],
+        ..PLAIN
+    },
+    Trigger {
+        names: "coredumpctl",
+        words: &["gdb", "debug"],
+        ..PLAIN
+    },
+    Trigger {
+        names: "dialog whiptail",
+        long: &["prgbox", "programbox"],
+        ..PLAIN
+    },
+    Trigger {
+        names: "plymouth",
+        words: &["--command"],
+        ..PLAIN
+    },
+    Trigger {
+        names: "aws",
+        words: &["start-session", "send-command", "execute-command", "help"],
+        ..PLAIN
+    },
+    Trigger {
+        names: "gcloud az doctl cf",
+        words: &["ssh", "run-command", "help"],
+        ..PLAIN
+    },
+    Trigger {
+        names: "minikube multipass",
+        words: &["ssh", "shell", "exec"],
+        ..PLAIN
+    },
+    Trigger {
+        names: "unison",
+        words: &["sshcmd", "rshcmd", "sshargs"],
+        ..PLAIN
+    },
+    Trigger {
+        names: "duplicity",
+        words: &["-options"],
+        ..PLAIN
+    },
+    Trigger {
+        names: "wpa_cli",
+        short: &['a'],
+        ..PLAIN
+    },
+    Trigger {
+        names: "groff troff pic",
+        short: &['U'],
+        ..PLAIN
+    },
+    Trigger {
+        names: "incrontab fcrontab",
+        short: &['e'],
+        ..PLAIN
+    },
+    Trigger {
+        names: "varlinkctl",
+        words: &["exec"],
+        ..PLAIN
     },
 ];
