@@ -172,9 +172,7 @@ fn adds_folders(value: &str) -> bool {
             .map_or_else(|| (*folder).to_owned(), |rest| format!("~{rest}"));
         if before {
             listed(SYSTEM_FOLDERS, &folder)
-                || (plain(&folder)
-                    && (folder.starts_with("/usr/") || folder.starts_with("/opt/"))
-                    && folder.ends_with("/bin"))
+                || (plain(&folder) && folder.starts_with("/usr/") && folder.ends_with("/bin"))
         } else {
             plain(&folder)
         }
