@@ -26,6 +26,8 @@ pub(super) struct Skipped {
     pub(super) inert: bool,
     /// Whether a computed word stands where one before the command is expected.
     pub(super) doubtful: bool,
+    /// Files that the wrapper itself writes.
+    pub(super) files: Vec<String>,
     /// The text that `xargs -I` replaces.
     pub(super) placeholder: Option<String>,
 }
@@ -61,6 +63,9 @@ pub(super) fn skip(wrapper: &Wrapper, words: &[Word]) -> Result<Skipped, &'stati
         } else if text == "-" && wrapper.permutes && wrapper.elevates {
             skipped.shell = true;
         } else if operands > 0 {
+            if listed(wrapper.files, "FILE") {
+                skipped.files.push(text.to_owned());
+            }
             operands -= 1;
             options &= wrapper.permutes;
         } else {
@@ -268,6 +273,9 @@ fn option(
             } else if letter == 'I' && wrapper.name == "xargs" {
                 skipped.placeholder = Some(value.to_owned());
             }
+            if listed(wrapper.files, &spelled) {
+                skipped.files.push(value.to_owned());
+            }
             harmless(wrapper, value)?;
             return Ok(at);
         }
@@ -304,6 +312,9 @@ fn long_option(
     if is_text {
         skipped.texts.push(value.to_owned());
     }
+    if listed(wrapper.files, &spelled) {
+        skipped.files.push(value.to_owned());
+    }
     harmless(wrapper, value)?;
     Ok(at)
 }
@@ -336,6 +347,12 @@ fn harmless(wrapper: &Wrapper, value: &str) -> Result<(), &'static str> {
         .any(|w| lower.contains(w))
     {
         return Err("an option that names a command");
+    }
+    // `-o '|command'`, `-o '!command'`, `-e inject=…`.
+    if wrapper.name == "strace"
+        && (value.starts_with(['|', '!']) || ["inject", "fault"].iter().any(|w| lower.contains(w)))
+    {
+        return Err("an option that runs a command or changes what is traced");
     }
     assignment(value).map_or(Ok(()), |(name, _)| sensitive(name))
 }

@@ -72,6 +72,8 @@ pub(super) struct Wrapper {
     pub(super) shell: &'static str,
     /// Options whose value is shell text.
     pub(super) text: &'static str,
+    /// Options whose value is a file that it writes, and `FILE` where the first operand is one.
+    pub(super) files: &'static str,
     /// Words before the command.
     pub(super) operands: usize,
     /// Whether options may also stand behind the operands.

@@ -23,6 +23,7 @@ const PLAIN: Wrapper = Wrapper {
     inert: "--help --version",
     shell: "",
     text: "",
+    files: "",
     operands: 0,
     permutes: false,
     assignments: false,
@@ -79,6 +80,7 @@ const WRAPPERS: &[Wrapper] = &[
     Wrapper {
         long_flags: "portability verbose append quiet",
         long_values: "format output",
+        files: "-o --output",
         ..simple("time", "pvaq", "fo")
     },
     Wrapper {
@@ -133,6 +135,7 @@ const WRAPPERS: &[Wrapper] = &[
         long_flags: "shared exclusive nonblock close verbose no-fork",
         long_values: "wait timeout conflict-exit-code",
         operands: 1,
+        files: "FILE",
         then: Then::CommandOrText,
         ..simple("flock", "sxenoFu", "wE")
     },
@@ -140,6 +143,7 @@ const WRAPPERS: &[Wrapper] = &[
         long_flags: "append return flush force quiet",
         text: "-c --command",
         operands: 1,
+        files: "FILE -O -B",
         permutes: true,
         then: Then::Nothing,
         alone: Alone::Shell,
@@ -187,8 +191,12 @@ const WRAPPERS: &[Wrapper] = &[
         then: Then::Unreadable("a command that is built from its input"),
         ..simple("parallel", "", "")
     },
-    simple("ltrace", "bcCfhiLrStTV", "aADeFlnopsuwx"),
     Wrapper {
+        files: "-o",
+        ..simple("ltrace", "bcCfhiLrStTV", "aADeFlnopsuwx")
+    },
+    Wrapper {
+        files: "-o --output",
         long_flags: "follow-forks summary-only summary absolute-timestamps syscall-times decode-fds quiet",
         long_values: "attach output trace string-limit user env interruptible",
         ..simple("strace", "cCdfFhiknqrtTvVwxyYzZ", "abeIoOpPsSuUX")

@@ -174,3 +174,26 @@ fn a_program_outside_the_system_folders_keeps_its_path() {
     assert_eq!(read("/tmp/ls").commands[0].program, "/tmp/ls");
     assert_eq!(read("./ls").commands[0].program, "./ls");
 }
+
+#[test]
+fn what_a_wrapper_writes_by_itself_is_told() {
+    for (text, file) in [
+        ("/usr/bin/time -a -o ~/.bashrc -f 'touch p' ls", "~/.bashrc"),
+        ("/usr/bin/time --output=/etc/cron.d/x ls", "/etc/cron.d/x"),
+        ("strace -f -o /tmp/out ls", "/tmp/out"),
+        ("ltrace -o/tmp/out ls", "/tmp/out"),
+        ("flock /var/lock/x ls", "/var/lock/x"),
+        ("script -qc ls /tmp/typescript", "/tmp/typescript"),
+    ] {
+        let reading = exec(text.as_bytes());
+        assert!(!reading.is_opaque(), "{text}: {reading:?}");
+        assert_eq!(reading.paths, [file], "{text}");
+    }
+    for text in [
+        "strace -o '|sudo id >f' pwd",
+        "strace -o '!touch f' pwd",
+        "strace -e inject=all:retval=1 pwd",
+    ] {
+        assert!(exec(text.as_bytes()).is_opaque(), "{text}");
+    }
+}

@@ -58,6 +58,8 @@ impl Reader<'_> {
                 self.variables.set_anyhow(name);
             }
         }
+        let written = skipped.files.iter().filter(|file| !file.starts_with('-'));
+        self.reading.paths.extend(written.cloned());
         if skipped.doubtful {
             // A word before may have been none, or an option, and what follows another command than it seems.
             let rest = words.get(skipped.rest..).unwrap_or_default();
