@@ -121,6 +121,9 @@ pub(super) fn assigned(name: &str, value: &Word) -> Result<(), &'static str> {
         | "COLUMNS"
         | "LINES"
         | "TMOUT"
+        | "RANDOM"
+        | "SECONDS"
+        | "OPTIND"
         | "PYTHONUNBUFFERED"
         | "PYTHONDONTWRITEBYTECODE" => digits,
         "HISTCONTROL" | "HISTIGNORE" => value.fixed().is_some() && plain(":&* "),

@@ -197,3 +197,17 @@ fn what_a_wrapper_writes_by_itself_is_told() {
         assert!(exec(text.as_bytes()).is_opaque(), "{text}");
     }
 }
+
+#[test]
+fn a_variable_whose_value_the_shell_evaluates_takes_numbers_alone() {
+    for name in ["RANDOM", "SECONDS", "OPTIND"] {
+        assert!(!exec(format!("{name}=1").as_bytes()).is_opaque(), "{name}");
+        for text in [
+            format!("for {name} in 'a[$(touch f)]'; do pwd; done"),
+            format!("{name}='a[$(touch f)]'"),
+            format!("{name}=$x"),
+        ] {
+            assert!(exec(text.as_bytes()).is_opaque(), "{text}");
+        }
+    }
+}
