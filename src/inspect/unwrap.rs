@@ -487,10 +487,7 @@ impl<'a> Reader<'a> {
                 .map(Word::shown)
                 .flat_map(glimpse::elevation);
             let strong: Vec<String> = tools.filter(|tool| listed(STRONG, tool)).collect();
-            if !words
-                .first()
-                .is_some_and(|word| word.fixed() == Some("tee"))
-            {
+            if words.first().is_none_or(|word| word.fixed() != Some("tee")) {
                 self.reading.elevation.extend(strong);
             }
         }

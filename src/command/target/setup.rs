@@ -177,7 +177,7 @@ impl fmt::Display for Setup {
             f,
             "# Keep a root shell open until `countersign target check` was content.\nset -eu\n"
         )?;
-        writeln!(f, "{PUT}")?;
+        writeln!(f, "{INCLUDED}\n\n{PUT}")?;
         if !self.packages.is_empty() {
             writeln!(f, "{PACKAGES}")?;
             writeln!(
@@ -200,10 +200,9 @@ impl fmt::Display for Setup {
         for login in &self.without_password {
             writeln!(f, "has_no_password {login}")?;
         }
-        writeln!(f, "{INCLUDED}")?;
         writeln!(
             f,
-            "sshd -t\necho 'Done. Let sshd read it: systemctl reload ssh'"
+            "{TRIED}\necho 'Done. Let sshd read it: systemctl reload ssh'"
         )
     }
 }
@@ -239,7 +238,16 @@ has_no_password() {
 }"#;
 
 const INCLUDED: &str = r#"grep -qi '^ *include */etc/ssh/sshd_config\.d/\*\.conf' /etc/ssh/sshd_config ||
-  echo 'sshd does not read /etc/ssh/sshd_config.d: put Include /etc/ssh/sshd_config.d/*.conf first into sshd_config' >&2"#;
+  {
+    echo 'sshd does not read /etc/ssh/sshd_config.d: put Include /etc/ssh/sshd_config.d/*.conf first into sshd_config' >&2
+    exit 1
+  }"#;
+
+const TRIED: &str = r#"sshd -t || {
+  mv -f /etc/ssh/sshd_config.d/10-countersign.conf /etc/ssh/sshd_config.d/10-countersign.refused
+  echo 'sshd does not take its new file: it was put aside as 10-countersign.refused, and sshd is as it was' >&2
+  exit 1
+}"#;
 
 #[cfg(test)]
 mod tests {
