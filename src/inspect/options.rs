@@ -4,7 +4,7 @@
 //! could stand, is an error with its reason.
 
 use super::table::{
-    EXPORTED, EXPORTED_PREFIXES, FREE_SUFFIXES, HARMLESS, SENSITIVE, SENSITIVE_PARTS,
+    COUNTERS, EXPORTED, EXPORTED_PREFIXES, FREE_SUFFIXES, HARMLESS, SENSITIVE, SENSITIVE_PARTS,
     SENSITIVE_PREFIXES, SYSTEM_FOLDERS, Then, Wrapper, listed,
 };
 use super::word::Word;
@@ -227,6 +227,7 @@ pub(super) fn is_used(name: &str) -> bool {
 pub(super) fn sensitive(name: &str) -> Result<(), &'static str> {
     let capitals = !name.contains(|c: char| c.is_ascii_lowercase());
     let changes = listed(SENSITIVE, name)
+        || listed(COUNTERS, name)
         || SENSITIVE_PREFIXES.iter().any(|p| name.starts_with(p))
         || (capitals && SENSITIVE_PARTS.iter().any(|part| name.contains(part)));
     if changes && !listed(HARMLESS, name) {

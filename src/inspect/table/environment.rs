@@ -3,8 +3,11 @@
 /// Variables that are harmless though their names look like those below.
 pub(in crate::inspect) const HARMLESS: &str = "NODE_ENV RAILS_ENV RUST_LOG RUST_BACKTRACE OPTARG";
 
+/// Variables of the shell's own that evaluate what they are given as arithmetic.
+pub(in crate::inspect) const COUNTERS: &str = "RANDOM SECONDS OPTIND LINENO FUNCNEST";
+
 /// Variables that change how programs are found or started, or what programs run by themselves.
-pub(in crate::inspect) const SENSITIVE: &str = "RANDOM SECONDS OPTIND LINENO FUNCNEST OLDPWD HOSTFILE READLINE_LINE IFS PS0 PS1 PS2 PS3 PS4 MAGIC MAKE MAKEFILES CC CXX CPP LD AR AS FC F77 LEX YACC PC OBJC CO GET LINT PSQLRC PSQL_PAGER TEX MAKEINFO GLOBIGNORE LESS TMOUT EXECIGNORE \
+pub(in crate::inspect) const SENSITIVE: &str = "OLDPWD HOSTFILE READLINE_LINE IFS PS0 PS1 PS2 PS3 PS4 MAGIC MAKE MAKEFILES CC CXX CPP LD AR AS FC F77 LEX YACC PC OBJC CO GET LINT PSQLRC PSQL_PAGER TEX MAKEINFO GLOBIGNORE LESS TMOUT EXECIGNORE \
     COLUMNS LINES POSIXLY_CORRECT EDITOR VISUAL FCEDIT HOSTALIASES INPUTRC WGETRC CURLRC SCREENRC READNULLCMD NULLCMD OSH \
     histchars auto_resume path fpath cdpath manpath mailpath module_path prompt fignore";
 

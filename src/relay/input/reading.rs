@@ -176,11 +176,13 @@ impl Running<'_, '_> {
     /// Presses the withheld key, or the one that the shell wants for this line.
     pub(super) async fn press(&mut self, key: Vec<u8>) -> Result<(), InputEnd> {
         let asked = std::mem::take(&mut self.line);
-        let mut pressed = asked.key.unwrap_or_default();
+        let pressed = match (asked.key, &self.side.screen) {
+            (Some(wanted), _) => wanted,
+            (None, Some(screen)) => screen.without_reserved(key.clone().into()).into(),
+            // Lines that a shell reads without a terminal.
+            (None, None) => key.clone(),
+        };
         if let Some(screen) = &self.side.screen {
-            if pressed.is_empty() {
-                pressed = screen.without_reserved(key.clone().into()).into();
-            }
             screen.submitted(&key, asked.input);
         }
         self.send_key(&pressed).await
