@@ -216,6 +216,7 @@ fn plain_ssh(text: &str) -> bool {
 /// Whether a variable that is not exported by the text is likely to be handed on all the same, or is the shell's own.
 pub(super) fn is_used(name: &str) -> bool {
     listed(SENSITIVE, name)
+        || listed(COUNTERS, name)
         || listed(EXPORTED, name)
         || name.contains("PRELOAD")
         || name.starts_with("PROMPT_")

@@ -20,7 +20,7 @@ use super::input;
 use super::options;
 use super::readers;
 use super::shell::{self, RawCommand, Script};
-use super::table::{SHELLS, STRONG, SYSTEM_FOLDERS, listed, wrapper};
+use super::table::{COUNTERS, SHELLS, STRONG, SYSTEM_FOLDERS, listed, wrapper};
 use super::variables::Variables;
 use super::word::{self, Word};
 
@@ -198,6 +198,7 @@ impl<'a> Reader<'a> {
         let evaluated = std::mem::take(&mut self.evaluated);
         for name in &evaluated {
             if !matches!(name.as_str(), "COLUMNS" | "LINES")
+                && !listed(COUNTERS, name)
                 && let Err(why) = options::sensitive(name)
             {
                 self.unknown(why);
