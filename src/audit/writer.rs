@@ -63,14 +63,12 @@ impl AuditWriter {
                     Survives::Machine => None,
                     Survives::Bastion => due.or(Some(Instant::now() + SYNC_TIME)),
                 },
-                Err(_) => {
-                    self.sync().await;
-                    None
-                }
+                Err(_) if self.synced().await => None,
+                Err(_) => Some(Instant::now() + SYNC_TIME),
             };
         }
         if due.is_some() {
-            self.sync().await;
+            self.synced().await;
         }
     }
 
@@ -93,9 +91,14 @@ impl AuditWriter {
         survives
     }
 
-    async fn sync(&self) {
-        if let Err(error) = self.store.sync().await {
-            tracing::error!(%error, "the audit's last records may not survive the machine");
+    /// Whether all that was written survives the machine now; otherwise it is tried again.
+    async fn synced(&self) -> bool {
+        match self.store.sync().await {
+            Ok(all) => all,
+            Err(error) => {
+                tracing::error!(%error, "the audit's last records may not survive the machine");
+                false
+            }
         }
     }
 }

@@ -102,21 +102,22 @@ impl Store {
         Ok(records)
     }
 
-    /// Has everything that was written survive the machine.
+    /// Has everything that was written survive the machine; whether all of it does, which a reader may have kept it from.
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn sync(&self) -> Result<(), StoreError> {
+    pub async fn sync(&self) -> Result<bool, StoreError> {
         match self.database {
             Database::Sqlite => {
                 self.timed(async {
-                    sqlx::raw_sql(sqlite::SYNC).execute(&self.writes).await?;
-                    Ok(())
+                    let row = sqlx::query(sqlite::SYNC).fetch_one(&self.writes).await?;
+                    let (logged, brought): (i64, i64) = (row.try_get(1)?, row.try_get(2)?);
+                    Ok(brought >= logged)
                 })
                 .await
             }
             // The server does so by itself.
-            Database::Postgres => Ok(()),
+            Database::Postgres => Ok(true),
         }
     }
 
