@@ -21,7 +21,8 @@ use crate::certificate::{
     BASTION_ONLY, CertificateRefused, PERSON_PREFIX, PresentedCertificate, verify_user_certificate,
 };
 use crate::config::CertificateConfig;
-use crate::domain::grant::{Runs, TargetCertificate};
+use crate::domain::grant::{Permissions, Runs, TargetCertificate};
+use crate::domain::name::LoginName;
 use crate::domain::principal::{Evidence, KeyFingerprint, Principal, VerifiedIdentity};
 
 /// Clocks may differ by so much: windows begin this long before now.
@@ -56,6 +57,17 @@ pub struct Authority {
     host: PrivateKey,
     host_key: PrivateKey,
     sudo_gate: PrivateKey,
+}
+
+/// What a certificate for a target says (OpenSSH PROTOCOL.certkeys).
+struct Wording<'a> {
+    key_id: String,
+    login: &'a LoginName,
+    permissions: Permissions,
+    force_command: Option<&'a str>,
+    dialled_from: Option<std::net::IpAddr>,
+    serial: u64,
+    lifetime: Duration,
 }
 
 impl Authority {
@@ -101,21 +113,39 @@ impl Authority {
         serial: u64,
         now: Timestamp,
     ) -> Result<(PrivateKey, Certificate), AuthorityError> {
+        let wording = Wording {
+            key_id: certificate.key_id(),
+            login: &certificate.grant.destination().login,
+            permissions: certificate.permissions,
+            force_command: match &certificate.runs {
+                Runs::Anything => None,
+                Runs::Only(command) => Some(command.text()),
+            },
+            dialled_from,
+            serial,
+            lifetime: certificate.lifetime,
+        };
+        self.mint(wording, now)
+    }
+
+    /// Mints an ephemeral key and a certificate for a target.
+    fn mint(
+        &self,
+        wording: Wording<'_>,
+        now: Timestamp,
+    ) -> Result<(PrivateKey, Certificate), AuthorityError> {
         let key = ephemeral_key()?;
-        let mut builder = self.builder(key.public_key(), serial, now, certificate.lifetime)?;
+        let mut builder = self.builder(key.public_key(), wording.serial, now, wording.lifetime)?;
         builder.cert_type(CertType::User)?;
-        builder.key_id(certificate.key_id())?;
-        builder.valid_principal(certificate.grant.destination().login.as_str())?;
-        if let Some(address) = dialled_from {
+        builder.key_id(wording.key_id)?;
+        builder.valid_principal(wording.login.as_str())?;
+        if let Some(address) = wording.dialled_from {
             builder.critical_option("source-address", address.to_string())?;
         }
-        match &certificate.runs {
-            Runs::Anything => {}
-            Runs::Only(command) => {
-                builder.critical_option("force-command", command.text())?;
-            }
+        if let Some(command) = wording.force_command {
+            builder.critical_option("force-command", command)?;
         }
-        let permissions = certificate.permissions;
+        let permissions = wording.permissions;
         for (wanted, name) in [
             (permissions.agent_forwarding, "permit-agent-forwarding"),
             (permissions.port_forwarding, "permit-port-forwarding"),

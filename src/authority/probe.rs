@@ -9,10 +9,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use russh::keys::signature::Signer;
 use russh::keys::ssh_key::Signature;
-use russh::keys::ssh_key::certificate::CertType;
 use russh::keys::{Certificate, PrivateKey};
 
-use super::{Authority, AuthorityError, ephemeral_key};
+use super::{Authority, AuthorityError, Wording};
 use crate::domain::grant::Permissions;
 use crate::domain::name::{LoginName, TargetName};
 use crate::domain::sudo::SudoRequest;
@@ -50,24 +49,16 @@ impl Authority {
         dialled_from: Option<IpAddr>,
         now: Timestamp,
     ) -> Result<(PrivateKey, Certificate), AuthorityError> {
-        let key = ephemeral_key()?;
-        let mut builder = self.builder(key.public_key(), 0, now, LIFETIME)?;
-        builder.cert_type(CertType::User)?;
-        builder.key_id(KEY_ID)?;
-        builder.valid_principal(probe.login.as_str())?;
-        if let Some(command) = probe.force_command {
-            builder.critical_option("force-command", command)?;
-        }
-        if let Some(address) = dialled_from {
-            builder.critical_option("source-address", address.to_string())?;
-        }
-        if probe.permissions.agent_forwarding {
-            builder.extension("permit-agent-forwarding", "")?;
-        }
-        if probe.permissions.pty {
-            builder.extension("permit-pty", "")?;
-        }
-        Ok((key, builder.sign(&self.user)?))
+        let wording = Wording {
+            key_id: KEY_ID.to_owned(),
+            login: probe.login,
+            permissions: probe.permissions,
+            force_command: probe.force_command,
+            dialled_from,
+            serial: 0,
+            lifetime: LIFETIME,
+        };
+        self.mint(wording, now)
     }
 
     /// Signs the request of a sudo that does nothing, of this login on the host that calls itself `host`, made about
