@@ -236,15 +236,16 @@ impl Running<'_, '_> {
     async fn item(&mut self, gate: Gate, item: Item) -> Result<Gate, InputEnd> {
         match item {
             Item::Data(data) => match self.side.transfer {
-                None if self.side.side == Side::Terminal => {
-                    self.side.interrupts.typed(data.bytes());
-                    self.event(gate, Event::Typed(data.bytes().clone())).await
-                }
                 Some(transfer) => {
                     Box::pin(self.transfer(transfer, data.bytes().clone())).await?;
                     Ok(gate)
                 }
-                None => self.event(gate, Event::Typed(data.bytes().clone())).await,
+                None => {
+                    if self.side.side == Side::Terminal {
+                        self.side.interrupts.typed(data.bytes());
+                    }
+                    self.event(gate, Event::Typed(data.bytes().clone())).await
+                }
             },
             Item::Message(ChannelMsg::Eof) => self.event(gate, Event::InputEnded).await,
             Item::Message(message) => {

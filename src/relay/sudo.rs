@@ -72,18 +72,7 @@ impl NotSigned {
 
 /// The gate of one session.
 pub struct SudoGate {
-    visit: Arc<Visit>,
-    target: TargetConfig,
-    destination: Destination,
-    session: SessionId,
-    /// What was cleared of the client's own agent, where it sits behind.
-    behind: Option<Command>,
-    /// Why the person wants what may have to be approved.
-    reason: Option<String>,
-    connection: ClientConnection,
-    interrupts: Interrupts,
-    /// Cancelled when the session ends.
-    end: CancellationToken,
+    of: Parts,
     ordinal: AtomicU64,
     memory: Memory,
     /// The sudos that are decided about now.
@@ -100,7 +89,7 @@ pub struct Parts {
     pub destination: Destination,
     /// The session.
     pub session: SessionId,
-    /// What was cleared of the client's own agent, where it was.
+    /// What was cleared of the client's own agent, which sits behind, where it was.
     pub behind: Option<Command>,
     /// Why the person wants what may have to be approved, where they said.
     pub reason: Option<String>,
@@ -115,27 +104,8 @@ pub struct Parts {
 impl SudoGate {
     /// The gate of a session.
     pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts {
-            visit,
-            target,
-            destination,
-            session,
-            behind,
-            reason,
-            connection,
-            interrupts,
-            end,
-        } = parts;
         Arc::new(Self {
-            visit,
-            target,
-            destination,
-            session,
-            behind,
-            reason,
-            connection,
-            interrupts,
-            end,
+            of: parts,
             ordinal: AtomicU64::new(0),
             memory: Memory::default(),
             deciding: watch::Sender::new(BTreeSet::new()),
@@ -144,7 +114,7 @@ impl SudoGate {
 
     /// Answers the channels that programs on the target open to their agent, until the target's link is gone.
     pub async fn serve(self: Arc<Self>, mut openings: Openings) {
-        let tasks = &self.visit.services.tasks;
+        let tasks = &self.of.visit.services.tasks;
         let room = Arc::new(Semaphore::new(CHANNELS));
         while let Some(opened) = openings.next().await {
             let seat = Arc::clone(&room).try_acquire_owned();
@@ -161,22 +131,26 @@ impl SudoGate {
     }
 
     fn asker(&self) -> Asker<'_> {
-        Asker::new(&self.visit, &self.target.info, &self.destination.login)
+        Asker::new(
+            &self.of.visit,
+            &self.of.target.info,
+            &self.of.destination.login,
+        )
     }
 
     fn key(&self) -> &PublicKey {
-        self.visit.services.authority.sudo_gate()
+        self.of.visit.services.authority.sudo_gate()
     }
 
     fn say(&self, text: &str) {
-        let registry = &self.visit.services.registry;
-        registry.tell(&self.session, Message::Shown(text.to_owned()));
+        let registry = &self.of.visit.services.registry;
+        registry.tell(&self.of.session, Message::Shown(text.to_owned()));
     }
 
     /// Has the recording mark something. What it does not take is not signed.
     async fn mark(&self, text: String) -> Result<(), NotSigned> {
-        let registry = &self.visit.services.registry;
-        match registry.mark(&self.session, text).await {
+        let registry = &self.of.visit.services.registry;
+        match registry.mark(&self.of.session, text).await {
             true => Ok(()),
             false => Err(NotSigned::because(
                 "the session's recording does not take it",
@@ -218,7 +192,7 @@ impl SudoGate {
     fn admitted(&self, data: &[u8]) -> Result<SudoRequest, String> {
         let key = wire(self.key()).map_err(|error| error.to_string())?;
         let request = SudoRequest::read(data, &key).map_err(|error| error.to_string())?;
-        let (login, host) = (&self.destination.login, &self.target.hostname);
+        let (login, host) = (&self.of.destination.login, &self.of.target.hostname);
         if request.login() != login {
             return Err(format!(
                 "it is a sudo of `{}`, and this session is of `{login}`",
@@ -229,7 +203,7 @@ impl SudoGate {
             return Err(format!(
                 "it comes from a host that calls itself `{}`, and `{}` is configured as `{host}`",
                 request.host(),
-                self.target.info.name
+                self.of.target.info.name
             ));
         }
         let now = Timestamp::now();
@@ -239,7 +213,7 @@ impl SudoGate {
         if !self.memory.may_ask(now) {
             return Err("this session asked for too many sudos lately".to_owned());
         }
-        match self.visit.services.sudos.note(request.cookie(), now) {
+        match self.of.visit.services.sudos.note(request.cookie(), now) {
             Seen::First => Ok(request),
             Seen::Before => Err("it was asked before".to_owned()),
             Seen::Full => Err("too many sudos at once".to_owned()),
@@ -293,24 +267,29 @@ impl SudoGate {
             ));
         }
         let event = AuditEvent::SudoSigned {
-            session: self.session,
+            session: self.of.session,
             digest: command.digest(),
             hold,
         };
-        let audit = &self.visit.services.audit;
+        let audit = &self.of.visit.services.audit;
         audit
             .append(event, Timestamp::now())
             .await
             .map_err(NotSigned::because)?;
-        let signed = self.visit.services.authority.sign_sudo(clearance, request);
+        let signed = self
+            .of
+            .visit
+            .services
+            .authority
+            .sign_sudo(clearance, request);
         signed.map_err(NotSigned::because)
     }
 
     fn command(&self, request: &SudoRequest) -> Command {
         Command {
             scope: Scope {
-                destination: self.destination.clone(),
-                session: self.session,
+                destination: self.of.destination.clone(),
+                session: self.of.session,
                 ordinal: self.ordinal.fetch_add(1, Ordering::Relaxed),
             },
             layer: Layer::Sudo,
@@ -331,7 +310,7 @@ impl SudoGate {
         let (action, verdict) = asker.decide(&command, &reading);
         let verdict = held_for_company(verdict, &reading);
         let event = asker.event(&command, &reading, action, &verdict);
-        let audit = &self.visit.services.audit;
+        let audit = &self.of.visit.services.audit;
         audit
             .append(event, Timestamp::now())
             .await
@@ -369,7 +348,7 @@ impl SudoGate {
         let left = async {
             tokio::select! {
                 () = gone.cancelled() => "the sudo or its session ended",
-                () = self.interrupts.pressed() => {
+                () = self.of.interrupts.pressed() => {
                     gone.cancel();
                     "Ctrl-C was pressed"
                 }
@@ -379,7 +358,7 @@ impl SudoGate {
             command: command.clone(),
             reading,
             action,
-            reason: self.reason.clone(),
+            reason: self.of.reason.clone(),
         };
         let waited = suspension::wait(&asker, asked, &requirements, &say, left).await;
         let resolved = waited.map_err(NotSigned::Refused)?;
@@ -397,10 +376,11 @@ impl SudoGate {
             return;
         }
         let event = AuditEvent::SudoRefused {
-            session: self.session,
+            session: self.of.session,
             reason,
         };
         if let Err(error) = self
+            .of
             .visit
             .services
             .audit

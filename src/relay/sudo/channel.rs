@@ -104,7 +104,7 @@ impl SudoGate {
         output: &ChannelWriteHalf<Msg>,
         behind: &mut Behind,
     ) -> Result<(), AgentError> {
-        let gone = self.end.child_token();
+        let gone = self.of.end.child_token();
         loop {
             while let Some(message) = incoming.messages.take()? {
                 incoming.ahead = 0;
@@ -165,7 +165,7 @@ impl Behind {
         message: &[u8],
         gone: &CancellationToken,
     ) -> Option<Vec<u8>> {
-        gate.behind.as_ref()?;
+        gate.of.behind.as_ref()?;
         tokio::select! {
             answer = self.exchange(gate, message) => answer,
             () = gone.cancelled() => None,
@@ -174,7 +174,7 @@ impl Behind {
 
     async fn exchange(&mut self, gate: &SudoGate, message: &[u8]) -> Option<Vec<u8>> {
         if self.channel.is_none() {
-            self.channel = Some(gate.connection.open_agent().await.ok()?);
+            self.channel = Some(gate.of.connection.open_agent().await.ok()?);
         }
         let channel = self.channel.as_mut()?;
         let framed = agent::framed(message).ok()?;
@@ -200,7 +200,7 @@ impl Behind {
 
     /// Ends it, and has the audit know what passed.
     async fn close(self, gate: &SudoGate) {
-        let (Some(channel), Some(command)) = (self.channel, &gate.behind) else {
+        let (Some(channel), Some(command)) = (self.channel, &gate.of.behind) else {
             return;
         };
         let ending = async {
@@ -208,7 +208,7 @@ impl Behind {
             let _ = channel.output.close().await;
         };
         let _ = tokio::time::timeout(PATIENCE, ending).await;
-        told_end(&gate.visit, command, &self.passed).await;
+        told_end(&gate.of.visit, command, &self.passed).await;
     }
 }
 

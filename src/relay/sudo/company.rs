@@ -17,22 +17,22 @@ impl SudoGate {
     /// neither `hostname` nor address nor a pinned key are taken for two hosts: under a host authority, one host under a
     /// DNS name and under its IP address is not seen through.
     pub(super) async fn company(&self) -> Result<Vec<Companion>, NotSigned> {
-        let services = &self.visit.services;
+        let services = &self.of.visit.services;
         let config = services.config();
         let here = |name: &TargetName| {
-            *name == self.destination.target || is_here(config.target(name), &self.target)
+            *name == self.of.destination.target || is_here(config.target(name), &self.of.target)
         };
         let running = services
             .store
             .running_sessions()
             .await
             .map_err(NotSigned::because)?;
-        let me = &self.visit.identified.identity().principal().subject;
+        let me = &self.of.visit.identified.identity().principal().subject;
         let mut company = BTreeSet::new();
         for session in running {
             let there = session.destination;
             if session.subject != *me
-                && there.login == self.destination.login
+                && there.login == self.of.destination.login
                 && here(&there.target)
             {
                 let name = session.person.parse().map_err(NotSigned::because)?;

@@ -54,7 +54,7 @@ impl SudoGate {
         if !alone || !request.is_whole() {
             return Ok(None);
         }
-        let services = &self.visit.services;
+        let services = &self.of.visit.services;
         let ended = services
             .approvals
             .history(LOOKED_AT)
@@ -81,7 +81,7 @@ impl SudoGate {
             if self.memory.use_up(&hold) {
                 let event = AuditEvent::Released {
                     hold: hold.clone(),
-                    session: self.session,
+                    session: self.of.session,
                     digest: command.digest(),
                 };
                 services
