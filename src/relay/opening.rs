@@ -173,8 +173,22 @@ pub fn ahead(
     predialled: Option<Predialled>,
     pty: Wanted,
 ) -> Result<Ahead, Refusal> {
-    let (target, destination) = find(visit, destination)?;
     let session = new_session_id().ok_or_else(|| "the system gave no random bytes".to_owned())?;
+    ahead_as(session, visit, destination, predialled, pty)
+}
+
+/// [`ahead`] for a session that has its name already, because others approved its opening under that.
+///
+/// # Errors
+/// As [`ahead`].
+pub fn ahead_as(
+    session: SessionId,
+    visit: &Arc<Visit>,
+    destination: &Destination,
+    predialled: Option<Predialled>,
+    pty: Wanted,
+) -> Result<Ahead, Refusal> {
+    let (target, destination) = find(visit, destination)?;
     let (claim, claimed) = oneshot::channel::<Claimant>();
     let (visit, info) = (Arc::clone(visit), target.info.clone());
     let tasks = visit.services.tasks.clone();

@@ -1,17 +1,18 @@
 //! One session: a client's channel, a target's channel, a recording, and the gate between them.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+mod agents;
+
+mod course;
+
+use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio::sync::{mpsc, oneshot};
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio::sync::oneshot;
 
 use super::admission::{self, Applicant};
-use super::agent;
 use super::client::{self, Client, Ending, Side};
 use super::decision::Asker;
-use super::input::{InputEnd, InputSide, Suspended};
+use super::input::{InputEnd, InputSide};
 use super::launch::{self, Launch};
 use super::opening::{self, Ahead, Bond, Ground, NotOpened, Opening, Wanted};
 use super::output::{OutputEnd, OutputSide};
@@ -19,29 +20,18 @@ use super::reception::Visit;
 use super::registry::{Entry, Message};
 use super::screen::Screen;
 use super::start::{PtyRequest, Start, What};
-use super::sudo::{self, Interrupts, SudoGate};
-use super::transfer::Transfer;
+use super::sudo::Interrupts;
 use crate::accept::ClientChannel;
 use crate::accept::limits::Share;
-use crate::domain::audit::AuditEvent;
-use crate::domain::command::{Command, visible};
 use crate::domain::grant::Permissions;
-use crate::domain::hold::{Clearance, Hold};
 use crate::domain::id::SessionId;
 use crate::domain::lifecycle::Attached;
 use crate::domain::principal::Subject;
-use crate::domain::recording::{LiveRecording, SessionEnd, SessionSummary};
-use crate::domain::request::ApprovalRequest;
 use crate::domain::target::{Destination, EnforcementLayer, TargetInfo};
 use crate::flow::{Drain, idle_for};
 use crate::inspect::widget::{Nonce, Widget};
-use crate::record::{
-    Opening as RecordOpening, Origin, Outcome, RecordError, RecordLimit, Recorder,
-};
-use crate::target::Openings;
-
-/// Notices about the agent that may wait for the client's terminal.
-const AGENT_NOTICES: usize = 4;
+use crate::record::{RecordError, Recorder};
+use course::Course;
 
 /// Runs one session on a channel, from the client's first request to the channel's end.
 pub async fn run(
@@ -117,7 +107,7 @@ async fn open(
             let (_, destination) = opening::find(visit, destination)?;
             let asker = Asker::new(visit, &target, &destination.login);
             admission::ask(&asker, &destination, session, &requirements, applicant).await?;
-            opening::ahead(visit, &destination, None, wanted)?
+            opening::ahead_as(session, visit, &destination, None, wanted)?
         }
         Err(NotOpened::Refused(refusal)) => return Err(refusal),
     };
@@ -160,90 +150,6 @@ impl Session<'_> {
         let ending = self.relay(input, start, ground, &course, entry).await;
         Box::pin(self.finish(&course, &ending)).await;
         ending
-    }
-
-    /// Recording, then session row and audit record, all of them before anything runs. What began and could not go on
-    /// is ended again.
-    async fn begin(&self, start: &Start) -> Result<Course, String> {
-        let services = &self.visit.services;
-        let config = services.config();
-        let now = Timestamp::now();
-        let transfer = Transfer::of(self.visit, self.attached.session(), start);
-        if transfer.is_some() && self.side == Side::Terminal {
-            return Err("a transfer takes no terminal; leave out `-t`".to_owned());
-        }
-        let summary = self.summary(start, now);
-        let limit = match self.side {
-            Side::Terminal => RecordLimit::Everything,
-            Side::Pipes => RecordLimit::Bytes(config.recordings.stream_bytes),
-        };
-        let event = AuditEvent::SessionStarted {
-            session: summary.id,
-            person: summary.subject.clone(),
-            name: summary.person.clone(),
-            destination: summary.destination.clone(),
-            source: summary.source.clone(),
-        };
-        let recording =
-            Recorder::start(&config.recordings.folder, self.recording(start, now), limit).await;
-        let (recorder, recording) = recording.map_err(|error| error.to_string())?;
-        let (counts, held) = (Counts::default(), Mutex::new(Suspended::Nothing));
-        let course = Course {
-            recorder,
-            recording,
-            counts,
-            held,
-            transfer,
-        };
-        let (row, told) = tokio::join!(
-            services.store.session_started(&services.node, &summary),
-            services.audit.append(event, now),
-        );
-        let failed = row
-            .map_err(|error| error.to_string())
-            .and(told.map(drop).map_err(|error| error.to_string()));
-        match failed {
-            Ok(()) => Ok(course),
-            Err(reason) => {
-                self.finish(&course, &Ending::Refused(reason.clone())).await;
-                Err(reason)
-            }
-        }
-    }
-
-    fn summary(&self, start: &Start, now: Timestamp) -> SessionSummary {
-        let principal = self.attached.grant().principal();
-        SessionSummary {
-            id: self.attached.session(),
-            person: principal.name.to_string(),
-            subject: principal.subject.clone(),
-            destination: self.attached.grant().destination().clone(),
-            target: self.target.clone(),
-            source: self.visit.source.to_string(),
-            asked: start.shown(),
-            started: now,
-            ended: None,
-        }
-    }
-
-    fn recording(&self, start: &Start, now: Timestamp) -> RecordOpening {
-        let grant = self.attached.grant();
-        RecordOpening {
-            origin: Origin {
-                session: self.attached.session(),
-                person: grant.principal().name.clone(),
-                destination: grant.destination().clone(),
-                source: self.visit.source,
-                started: now,
-            },
-            size: start.size(),
-            term: start.pty.as_ref().map(|pty| visible(pty.term.as_bytes())),
-            title: format!("{} on {}", grant.principal().name, grant.destination()),
-            command: match start.what {
-                What::Shell => None,
-                What::Exec(_) | What::Subsystem(_) => Some(start.shown()),
-            },
-        }
     }
 
     async fn relay(
@@ -418,40 +324,6 @@ impl Session<'_> {
         Asker::new(self.visit, self.target, login)
     }
 
-    /// The clearance of the client's agent, where it asked for that and gets it; nobody waits for it once the session
-    /// was `left`.
-    async fn agent(
-        &self,
-        start: &Start,
-        left: impl Future<Output = &'static str> + Send,
-    ) -> Option<Clearance> {
-        if !start.agent {
-            return None;
-        }
-        let (sender, mut said) = mpsc::channel::<String>(AGENT_NOTICES);
-        let say = move |text: &str| drop(sender.try_send(text.to_owned()));
-        let asker = self.asker();
-        let destination = self.attached.grant().destination();
-        let clearing = agent::clear(&asker, destination, self.attached.session(), &say, left);
-        tokio::pin!(clearing);
-        let cleared = loop {
-            tokio::select! {
-                Some(text) = said.recv() => self.client.say(self.side, &text).await,
-                cleared = &mut clearing => break cleared,
-            }
-        };
-        match cleared {
-            Ok(clearance) => Some(clearance),
-            Err(reason) => {
-                // Many have their agent passed on everywhere: only people are told, never the scripts.
-                if self.side == Side::Terminal {
-                    self.client.say(self.side, &reason).await;
-                }
-                None
-            }
-        }
-    }
-
     /// What opens the target again for a command that people approved, with no more rights than it needs.
     fn bond(&self, start: &Start, agent_forwarding: bool) -> Bond {
         Bond {
@@ -465,192 +337,4 @@ impl Session<'_> {
             },
         }
     }
-
-    /// The agent that programs on the target find: the sudo gate's where the target has it, the client's own where it
-    /// was let through.
-    async fn agent_side(
-        &self,
-        start: &Start,
-        left: impl Future<Output = &'static str> + Send,
-        interrupts: &Interrupts,
-    ) -> AgentSide {
-        let clearance = self.agent(start, left).await;
-        let behind = clearance
-            .as_ref()
-            .map(|clearance| clearance.command().clone());
-        // Dropped with the session, it ends what still waits.
-        let over = CancellationToken::new();
-        let gate = self.gate(start, behind.clone(), interrupts, over.clone());
-        let over = over.drop_guard();
-        match (gate, clearance, behind) {
-            (Some(gate), _, _) => AgentSide {
-                found: launch::Agent::Gate,
-                answered_by: AnsweredBy::Gate(gate, over),
-            },
-            (None, Some(clearance), Some(command)) => AgentSide {
-                found: launch::Agent::Client(clearance),
-                answered_by: AnsweredBy::Client(command),
-            },
-            (None, _, None) | (None, None, _) => AgentSide {
-                found: launch::Agent::None,
-                answered_by: AnsweredBy::Nobody,
-            },
-        }
-    }
-
-    /// The sudo gate of this session, where its target has one.
-    fn gate(
-        &self,
-        start: &Start,
-        behind: Option<Command>,
-        interrupts: &Interrupts,
-        over: CancellationToken,
-    ) -> Option<Arc<SudoGate>> {
-        if !self.target.layers.contains(&EnforcementLayer::Sudo) {
-            return None;
-        }
-        let config = self.visit.services.config();
-        // Of a target that was taken out of the configuration no sudo is signed any more.
-        let target = config.target(&self.target.name)?.clone();
-        Some(SudoGate::new(sudo::Parts {
-            visit: Arc::clone(self.visit),
-            target,
-            destination: self.attached.grant().destination().clone(),
-            session: self.attached.session(),
-            behind,
-            reason: start.reason.clone(),
-            connection: self.client.connection().clone(),
-            interrupts: interrupts.clone(),
-            end: over,
-        }))
-    }
-
-    /// Answers what looks for an agent on the target.
-    async fn agents(&self, answered_by: AnsweredBy, openings: oneshot::Receiver<Openings>) {
-        match (answered_by, openings.await) {
-            (AnsweredBy::Gate(gate, _over), Ok(openings)) => {
-                gate.serve(openings).await;
-                std::future::pending().await
-            }
-            (AnsweredBy::Client(command), Ok(openings)) => {
-                let connection = self.client.connection();
-                agent::serve(&self.asker(), &command, openings, connection).await;
-                std::future::pending().await
-            }
-            (AnsweredBy::Nobody, _) | (_, Err(_)) => std::future::pending().await,
-        }
-    }
-
-    /// What a session leaves behind is told in full, whatever fails of it.
-    async fn finish(&self, course: &Course, ending: &Ending) {
-        let Course {
-            recorder,
-            counts,
-            held,
-            transfer,
-            ..
-        } = course;
-        let services = &self.visit.services;
-        let session = self.attached.session();
-        let suspended = std::mem::take(&mut *held.lock().unwrap_or_else(PoisonError::into_inner));
-        self.withdraw(suspended, &ending.shown()).await;
-        if let Some(transfer) = transfer {
-            transfer.finish().await;
-        }
-        let now = Timestamp::now();
-        let outcome = match ending {
-            Ending::Status(status) => Outcome::Exited(*status),
-            Ending::Signal { .. }
-            | Ending::Refused(_)
-            | Ending::ClientGone
-            | Ending::TargetGone => Outcome::Cut(ending.shown()),
-        };
-        let recording = match recorder.finish(outcome, now).await {
-            Ok(finished) => Some(finished.sha256),
-            Err(error) => {
-                tracing::error!(%session, %error, "the recording could not be finished");
-                None
-            }
-        };
-        let end = SessionEnd {
-            at: now,
-            how: ending.shown(),
-        };
-        let event = AuditEvent::SessionEnded {
-            session,
-            how: end.how.clone(),
-            bytes_in: counts.to_target.load(Ordering::Relaxed),
-            bytes_out: counts.to_client.load(Ordering::Relaxed),
-            recording,
-            looks: transfer.as_ref().map_or(0, Transfer::looks),
-        };
-        let (row, told) = tokio::join!(
-            services.store.session_ended(&session, &end),
-            services.audit.append(event, now)
-        );
-        if let Err(error) = row {
-            tracing::error!(%session, %error, "the session's end could not be stored");
-        }
-        if let Err(error) = told {
-            tracing::error!(%session, %error, "the session's end could not be audited");
-        }
-    }
-
-    /// Takes back whatever the session left suspended.
-    async fn withdraw(&self, suspended: Suspended, why: &str) {
-        let approvals = &self.visit.services.approvals;
-        let holds = match suspended {
-            Suspended::Nothing => Vec::new(),
-            Suspended::Waiting(hold) => vec![hold],
-            Suspended::Opening => match approvals.waiting().await {
-                Ok(waiting) => waiting
-                    .iter()
-                    .map(Hold::request)
-                    .filter(|request| self.owns(request))
-                    .map(|request| request.hold.clone())
-                    .collect(),
-                Err(error) => return tracing::error!(%error, "a request may be left waiting"),
-            },
-        };
-        for hold in holds {
-            self.visit.services.withdraw(&hold, why).await;
-        }
-    }
-
-    fn owns(&self, request: &ApprovalRequest) -> bool {
-        request.command.scope.session == self.attached.session()
-    }
-}
-
-/// The agent of a session.
-struct AgentSide {
-    /// What its program finds.
-    found: launch::Agent,
-    /// Who answers it.
-    answered_by: AnsweredBy,
-}
-
-/// Who answers a program that looks for its agent.
-enum AnsweredBy {
-    /// Nobody.
-    Nobody,
-    /// The client, as it was cleared.
-    Client(Command),
-    /// The sudo gate, as long as this is kept.
-    Gate(Arc<SudoGate>, DropGuard),
-}
-
-/// What a session that runs is kept in.
-struct Course {
-    recorder: Recorder,
-    recording: LiveRecording,
-    counts: Counts,
-    held: Mutex<Suspended>,
-    transfer: Option<Transfer>,
-}
-
-#[derive(Default)]
-struct Counts {
-    to_target: AtomicU64,
-    to_client: AtomicU64,
 }

@@ -51,7 +51,11 @@ fn a_shell_opens_only_after_somebody_else_agreed_to_the_reason_that_its_user_gav
             .iter()
             .any(|event| event["verdict"] == "hold")
     );
-    assert_eq!(world.bastion.events("released").len(), 1);
+    let released = world.bastion.events("released");
+    assert_eq!(released.len(), 1);
+    // The approval names the very session that runs.
+    let started = world.bastion.events("session_started");
+    assert_eq!(started[0]["session"], released[0]["session"]);
 }
 
 #[test]
