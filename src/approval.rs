@@ -253,7 +253,7 @@ impl Approvals {
 
     /// Wakes whoever waits when a hold changed on any node. Runs until the store's connections end.
     pub async fn follow(&self) {
-        match self.store.hold_changes().await {
+        match self.store.changes().await {
             Ok(mut changes) => loop {
                 match changes.next().await {
                     Woken::Changed => self.changed(),

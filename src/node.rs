@@ -130,6 +130,10 @@ impl Node {
                 () = following.draining.cancelled() => {}
             }
         });
+        let obeying = Arc::clone(&services);
+        services
+            .tasks
+            .spawn(async move { obeying.obey_end_orders().await });
         let listening = sockets
             .into_iter()
             .map(|socket| tokio::spawn(relay::listener::listen(Arc::clone(&services), socket)))
@@ -257,7 +261,7 @@ impl Node {
         while services.registry.running() > 0 && tokio::time::Instant::now() < patience {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        services.registry.end_all();
+        services.registry.end_all("ended: the bastion is stopping");
         services.tasks.close();
         let _ = tokio::time::timeout(CLOSING, services.tasks.wait()).await;
         self.web_stop.cancel();

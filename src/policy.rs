@@ -19,7 +19,7 @@ use crate::domain::action::Action;
 use crate::domain::name::GroupName;
 use crate::domain::principal::{Principal, PrincipalKind, Subject};
 use crate::domain::request::ApprovalRequest;
-use crate::domain::verdict::{Circumstances, Denial, Question, Resource, Verdict};
+use crate::domain::verdict::{Circumstances, Denial, Question, Resource, Tell, Verdict};
 
 mod vocabulary;
 
@@ -255,7 +255,13 @@ impl PolicySet {
         let plain = self.ask(&asking, self.vocabulary.plain(question.action));
         decided.plain = Some(plain.clone());
         decided.verdict = match plain {
-            Outcome::Permitted(policies) => Verdict::allow(question, policies),
+            Outcome::Permitted(policies) => {
+                let tell = self
+                    .matched(&policies)
+                    .filter_map(|rule| rule.terms.tell)
+                    .max();
+                Verdict::allow(question, policies, tell.unwrap_or(Tell::Nobody))
+            }
             Outcome::Forbidden(policies) => Verdict::Deny(Denial::Forbidden(policies)),
             Outcome::Failed(error) => Verdict::Deny(Denial::PolicyFailed(error)),
             Outcome::Silent => match self.vocabulary.request(question.action) {
@@ -270,11 +276,15 @@ impl PolicySet {
         decided
     }
 
+    fn matched(&self, names: &BTreeSet<String>) -> impl Iterator<Item = &Rule> {
+        names.iter().filter_map(|name| self.rules.get(name))
+    }
+
     fn requested(&self, outcome: Outcome) -> Verdict {
         match outcome {
             Outcome::Permitted(policies) => {
-                let rules = policies.iter().filter_map(|name| self.rules.get(name));
-                let matched = rules
+                let matched = self
+                    .matched(&policies)
                     .map(|rule| (rule.name.as_str(), &rule.terms))
                     .collect();
                 Verdict::Hold(annotation::strictest(&matched))

@@ -18,9 +18,12 @@ pub mod dump;
 
 pub mod replay;
 
+pub mod live;
+
 pub use asciicast::{Header, Origin, TerminalSize};
 pub use dump::{dump, summary};
 pub use library::Library;
+pub use live::{Live, LiveStep, Then, Watching, Written};
 pub use recording::Recording;
 pub use replay::{AtEnd, IDLE, LEAVE, Player, PlayerCommand, ReplayOptions, player_command};
 pub use writer::{Opening, Outcome, RecordError, RecordLimit, Recorder};

@@ -61,6 +61,7 @@ pub mod theatre;
 pub mod transfer;
 
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -83,6 +84,9 @@ use crate::target::Turns;
 
 /// Exit status of whatever Countersign itself ended or refused.
 pub const REFUSED_STATUS: u32 = 254;
+
+/// How often orders to end sessions are looked for without being woken.
+const ORDERS_POLL: Duration = Duration::from_millis(500);
 
 /// Everything a connection needs of its node.
 pub struct Services {
@@ -200,6 +204,31 @@ impl Services {
                 }
             }
             Err(error) => tracing::error!(%hold, %error, "a request could not be withdrawn"),
+        }
+    }
+
+    /// Ends the sessions of this node that were ordered to end, on whatever node that was. Runs until the node is drained.
+    pub async fn obey_end_orders(&self) {
+        let mut changes = self.approvals.changes();
+        loop {
+            changes.borrow_and_update();
+            if self.registry.running() > 0 {
+                match self.store.ordered_ends(&self.node).await {
+                    Ok(orders) => {
+                        for (session, order) in orders {
+                            self.registry.end(&session, &order.shown());
+                        }
+                    }
+                    Err(error) => tracing::error!(%error, "orders to end sessions are not seen"),
+                }
+            }
+            tokio::select! {
+                _ = changes.changed() => {}
+                () = tokio::time::sleep(ORDERS_POLL) => {}
+            }
+            if self.draining.is_cancelled() && self.registry.running() == 0 {
+                return;
+            }
         }
     }
 

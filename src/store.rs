@@ -35,7 +35,7 @@ use tokio::sync::watch;
 use tokio_util::context::TokioContext;
 
 pub use crate::store::audit::{AuditEntry, AuditRange, CHAINS};
-pub use crate::store::changes::{HOLD_POLL, HoldChanges, Woken};
+pub use crate::store::changes::{CHANGE_POLL, Changes, Woken};
 pub use crate::store::error::StoreError;
 pub use crate::store::holds::{HoldState, StoredHold, Version};
 pub use crate::store::location::{StoreUrl, StoreUrlError};
@@ -69,7 +69,7 @@ pub struct Store {
     url: StoreUrl,
     /// Its reactor and timers serve every connection.
     runtime: Handle,
-    /// Ticks at every change of a hold through this process.
+    /// Ticks at every change through this process that others wait for.
     changed: Arc<watch::Sender<()>>,
 }
 

@@ -73,6 +73,8 @@ pub enum Order {
     ShowSessions,
     /// Show what was decided.
     ShowHistory,
+    /// Show the targets.
+    ShowTargets,
     /// Show the next view.
     NextView,
     /// Show the view before.
@@ -81,8 +83,18 @@ pub enum Order {
     Approve,
     /// Open the dialogue that refuses.
     Refuse,
-    /// Replay the chosen session.
-    Replay,
+    /// Watch the chosen session, or replay it when it has ended.
+    Open,
+    /// Open the dialogue that ends the chosen session.
+    End,
+    /// Write what the lists are narrowed to.
+    Filter,
+    /// Leave the lists narrowed.
+    KeepFilter,
+    /// Show the lists whole again.
+    ClearFilter,
+    /// Order the lists by something else.
+    Sort,
     /// Show or leave the help.
     Help,
     /// Leave the dialogue, notice or help.
@@ -120,6 +132,10 @@ pub enum Place {
     Sessions,
     /// What was decided.
     History,
+    /// The targets.
+    Targets,
+    /// The line that narrows the lists.
+    Filter,
     /// The help.
     Help,
     /// The dialogue that answers.
@@ -207,7 +223,8 @@ const ENLARGED: &[Binding] = &[
 const SESSIONS: &[Binding] = &[
     bind(&[Key::Up, Char('k')], Order::Previous, "↑↓", "choose", Footer),
     silent(&[Key::Down, Char('j')], Order::Next),
-    bind(&[Key::Enter], Order::Replay, "enter", "replay", Footer),
+    bind(&[Key::Enter], Order::Open, "enter", "watch, replay", Footer),
+    bind(&[Char('x')], Order::End, "x", "end it", Footer),
     bind(&[Key::Home, Char('g')], Order::First, "home end", "first, last", Help),
     silent(&[Key::End, Char('G')], Order::Last),
 ];
@@ -221,12 +238,43 @@ const HISTORY: &[Binding] = &[
 ];
 
 #[rustfmt::skip]
+const TARGETS: &[Binding] = &[
+    bind(&[Key::Up, Char('k')], Order::Previous, "↑↓", "choose", Footer),
+    silent(&[Key::Down, Char('j')], Order::Next),
+    bind(&[Key::Home, Char('g')], Order::First, "home end", "first, last", Help),
+    silent(&[Key::End, Char('G')], Order::Last),
+];
+
+#[rustfmt::skip]
+const FILTER: &[Binding] = &[
+    bind(&[Key::Enter], Order::KeepFilter, "enter", "keep it", Footer),
+    bind(&[Key::Escape, Ctrl('c')], Order::ClearFilter, "esc", "show all", Footer),
+    silent(&[Ctrl('u')], Order::EraseLine),
+    silent(&[Ctrl('w')], Order::EraseWord),
+    silent(&[Key::Left, Ctrl('b')], Order::CursorLeft),
+    silent(&[Key::Right, Ctrl('f')], Order::CursorRight),
+    silent(&[Key::Home, Ctrl('a')], Order::CursorStart),
+    silent(&[Key::End, Ctrl('e')], Order::CursorEnd),
+    silent(&[Key::Backspace], Order::EraseBefore),
+    silent(&[Key::Delete, Ctrl('d')], Order::EraseAt),
+];
+
+/// What all lists have.
+#[rustfmt::skip]
+const LISTS: &[Binding] = &[
+    bind(&[Char('/')], Order::Filter, "/", "filter", Footer),
+    bind(&[Key::Escape], Order::ClearFilter, "esc", "show all", Footer),
+    bind(&[Char('s')], Order::Sort, "s", "sort", Help),
+];
+
+#[rustfmt::skip]
 const EVERYWHERE: &[Binding] = &[
     bind(&[Key::Tab, Key::Right, Char('l')], Order::NextView, "tab", "next view", Help),
     silent(&[Key::BackTab, Key::Left, Char('h')], Order::PreviousView),
-    bind(&[Char('1')], Order::ShowWaiting, "1 2 3", "go to a view", Help),
+    bind(&[Char('1')], Order::ShowWaiting, "1 … 4", "go to a view", Help),
     silent(&[Char('2')], Order::ShowSessions),
     silent(&[Char('3')], Order::ShowHistory),
+    silent(&[Char('4')], Order::ShowTargets),
     bind(&[Char('?')], Order::Help, "?", "help", Footer),
     bind(&[Char('q'), Ctrl('c')], Order::Quit, "q", "quit", Footer),
 ];
@@ -259,16 +307,18 @@ const NOTICE: &[Binding] = &[
 
 /// The bindings of a place, in the order they are told; those that work everywhere come last.
 pub fn bindings(place: Place) -> impl Iterator<Item = &'static Binding> {
-    let (own, shared): (&[Binding], &[Binding]) = match place {
-        Place::Waiting => (WAITING, EVERYWHERE),
-        Place::Enlarged => (ENLARGED, EVERYWHERE),
-        Place::Sessions => (SESSIONS, EVERYWHERE),
-        Place::History => (HISTORY, EVERYWHERE),
-        Place::Help => (HELP, &[]),
-        Place::Dialogue => (DIALOGUE, &[]),
-        Place::Notice => (NOTICE, &[]),
+    let tables: [&[Binding]; 3] = match place {
+        Place::Waiting => [WAITING, LISTS, EVERYWHERE],
+        Place::Enlarged => [ENLARGED, EVERYWHERE, &[]],
+        Place::Sessions => [SESSIONS, LISTS, EVERYWHERE],
+        Place::History => [HISTORY, LISTS, EVERYWHERE],
+        Place::Targets => [TARGETS, LISTS, EVERYWHERE],
+        Place::Filter => [FILTER, &[], &[]],
+        Place::Help => [HELP, &[], &[]],
+        Place::Dialogue => [DIALOGUE, &[], &[]],
+        Place::Notice => [NOTICE, &[], &[]],
     };
-    own.iter().chain(shared)
+    tables.into_iter().flatten()
 }
 
 /// What a key does in a place.
@@ -282,11 +332,13 @@ pub fn order(place: Place, key: &Key) -> Option<Order> {
 mod tests {
     use super::*;
 
-    const PLACES: [Place; 7] = [
+    const PLACES: [Place; 9] = [
         Place::Waiting,
         Place::Enlarged,
         Place::Sessions,
         Place::History,
+        Place::Targets,
+        Place::Filter,
         Place::Help,
         Place::Dialogue,
         Place::Notice,
@@ -306,7 +358,7 @@ mod tests {
     #[test]
     fn every_place_can_be_left_and_says_how() {
         for place in PLACES {
-            let leaves = |order| matches!(order, Order::Quit | Order::Close);
+            let leaves = |order| matches!(order, Order::Quit | Order::Close | Order::ClearFilter);
             let told = bindings(place).any(|b| leaves(b.order) && b.told == Told::Footer);
             assert!(told, "{place:?}");
             assert!(
@@ -321,6 +373,7 @@ mod tests {
         for c in ' '..='~' {
             assert_eq!(order(Place::Dialogue, &Key::Char(c)), None);
             assert_eq!(order(Place::Notice, &Key::Char(c)), None);
+            assert_eq!(order(Place::Filter, &Key::Char(c)), None);
         }
     }
 }

@@ -3,8 +3,9 @@
 //! A choice is kept by the identifier of what was chosen, never by its row, so that a list that changes
 //! cannot put something else under the cursor unnoticed. Nothing here draws or decides.
 
+mod arrange;
 mod chosen;
-mod reason;
+mod line_edit;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -13,13 +14,13 @@ use crate::domain::action::Action;
 use crate::domain::command::visible;
 use crate::domain::hold::{Answer, Approval, Hold, Resolution, Resolved};
 use crate::domain::id::{HoldId, SessionId};
-use crate::domain::name::{GroupName, PrincipalName};
+use crate::domain::name::{GroupName, PrincipalName, TargetName};
 use crate::domain::principal::Principal;
 use crate::domain::recording::SessionSummary;
 use crate::domain::target::{Destination, TargetInfo};
 
 pub use chosen::{Chosen, Move};
-pub use reason::ReasonLine;
+pub use line_edit::LineEdit;
 
 /// Everything the dashboard shows, as it was at one moment.
 #[derive(Debug, Clone)]
@@ -34,8 +35,17 @@ pub struct Snapshot {
     pub sessions: Vec<SessionSummary>,
     /// The last holds that ended.
     pub history: Vec<HistoryEntry>,
-    /// The targets the viewer may know of.
-    pub targets: Vec<TargetInfo>,
+    /// The targets the viewer may open.
+    pub targets: Vec<TargetView>,
+}
+
+/// A target as one person may open it.
+#[derive(Debug, Clone)]
+pub struct TargetView {
+    /// The target, with the logins they may use.
+    pub info: TargetInfo,
+    /// What happens to a shell there: `allow`, `hold` or `deny`.
+    pub shell: &'static str,
 }
 
 /// A hold as one person may see it.
@@ -173,7 +183,7 @@ pub fn text(given: &impl ToString) -> String {
     visible(given.to_string().as_bytes())
 }
 
-/// The three lists.
+/// The lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum View {
     /// What waits.
@@ -182,11 +192,53 @@ pub enum View {
     Sessions,
     /// What was decided.
     History,
+    /// The targets.
+    Targets,
 }
 
 impl View {
     /// Every view, in the order of the tabs.
-    pub const ALL: [Self; 3] = [Self::Waiting, Self::Sessions, Self::History];
+    pub const ALL: [Self; 4] = [Self::Waiting, Self::Sessions, Self::History, Self::Targets];
+}
+
+/// What the lists are ordered by, beside what matters most in each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SortBy {
+    /// By time.
+    Time,
+    /// By the person.
+    Person,
+    /// By the place.
+    Place,
+}
+
+impl SortBy {
+    /// The next one.
+    pub fn next(self) -> Self {
+        match self {
+            Self::Time => Self::Person,
+            Self::Person => Self::Place,
+            Self::Place => Self::Time,
+        }
+    }
+
+    /// In words, for the screen.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Time => "by time",
+            Self::Person => "by person",
+            Self::Place => "by place",
+        }
+    }
+}
+
+/// What the lists are narrowed to.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// A part of what is shown, whatever its case.
+    pub line: LineEdit,
+    /// Whether it is being written.
+    pub editing: bool,
 }
 
 /// How much of the window the chosen request has.
@@ -207,6 +259,8 @@ pub enum Overlay {
     Help,
     /// The dialogue that answers.
     Dialogue(Box<Dialogue>),
+    /// The dialogue that ends a session.
+    Ending(Box<EndDialogue>),
     /// Something that has to be seen first: keys do nothing else until it is closed.
     Notice(String),
 }
@@ -219,9 +273,18 @@ pub struct Dialogue {
     /// The answer that would be given.
     pub answer: Answer,
     /// Why.
-    pub reason: ReasonLine,
+    pub reason: LineEdit,
     /// What was wrong with the last try.
     pub problem: Option<String>,
+}
+
+/// The dialogue that ends a running session.
+#[derive(Debug, Clone)]
+pub struct EndDialogue {
+    /// The session.
+    pub session: SessionSummary,
+    /// Why.
+    pub reason: LineEdit,
 }
 
 /// The mood of a passing message.
@@ -258,7 +321,12 @@ pub struct OnItsWay {
 /// The dashboard of one person on one terminal.
 #[derive(Debug, Clone)]
 pub struct Dashboard {
+    /// All that was heard of.
+    pub(super) heard: Snapshot,
+    /// What is shown of it, in order.
     pub(super) snapshot: Snapshot,
+    pub(super) filter: Filter,
+    pub(super) sort: SortBy,
     pub(super) view: View,
     pub(super) extent: Extent,
     pub(super) overlay: Overlay,
@@ -266,6 +334,7 @@ pub struct Dashboard {
     pub(super) hold: Chosen<HoldId>,
     pub(super) session: Chosen<SessionId>,
     pub(super) entry: Chosen<HoldId>,
+    pub(super) target: Chosen<TargetName>,
     /// First line of the chosen request that is shown.
     pub(super) scroll: u16,
     pub(super) on_its_way: Option<OnItsWay>,
@@ -281,7 +350,10 @@ impl Dashboard {
     /// A dashboard that shows what waits, on a terminal of this size.
     pub fn new(snapshot: Snapshot, columns: u16, rows: u16) -> Self {
         let mut dashboard = Self {
+            heard: snapshot.clone(),
             snapshot,
+            filter: Filter::default(),
+            sort: SortBy::Time,
             view: View::Waiting,
             extent: Extent::Beside,
             overlay: Overlay::None,
@@ -289,6 +361,7 @@ impl Dashboard {
             hold: Chosen::default(),
             session: Chosen::default(),
             entry: Chosen::default(),
+            target: Chosen::default(),
             scroll: 0,
             on_its_way: None,
             answered: None,
@@ -302,19 +375,21 @@ impl Dashboard {
 
     /// The time the dashboard goes by.
     pub fn now(&self) -> Timestamp {
-        self.snapshot.now
+        self.heard.now
     }
 
     /// Where keys are pressed now.
     pub fn place(&self) -> Place {
         match (&self.overlay, self.view, self.extent) {
             (Overlay::Help, _, _) => Place::Help,
-            (Overlay::Dialogue(_), _, _) => Place::Dialogue,
+            (Overlay::Dialogue(_) | Overlay::Ending(_), _, _) => Place::Dialogue,
             (Overlay::Notice(_), _, _) => Place::Notice,
+            (Overlay::None, _, _) if self.filter.editing => Place::Filter,
             (Overlay::None, View::Waiting, Extent::Whole) => Place::Enlarged,
             (Overlay::None, View::Waiting, Extent::Beside) => Place::Waiting,
             (Overlay::None, View::Sessions, _) => Place::Sessions,
             (Overlay::None, View::History, _) => Place::History,
+            (Overlay::None, View::Targets, _) => Place::Targets,
         }
     }
 
@@ -336,37 +411,22 @@ impl Dashboard {
         self.snapshot.history.iter().find(|e| e.hold == *id)
     }
 
-    /// The holds the viewer may answer.
+    /// The target that is chosen.
+    pub fn chosen_target(&self) -> Option<&TargetView> {
+        let name = self.target.id()?;
+        self.snapshot.targets.iter().find(|t| t.info.name == *name)
+    }
+
+    /// The holds the viewer may answer, whatever the filter.
     pub fn answerable(&self) -> impl Iterator<Item = &HoldView> {
-        let me = &self.snapshot.me;
+        let me = &self.heard.me;
         let mine = |view: &&HoldView| view.standing(me) == Standing::MayAnswer;
-        self.snapshot.holds.iter().filter(mine)
+        self.heard.holds.iter().filter(mine)
     }
 
     /// Whether an answer to this hold was handed on and has not come back.
     pub fn is_on_its_way(&self, hold: &HoldId) -> bool {
         self.on_its_way.as_ref().is_some_and(|it| it.hold == *hold)
-    }
-
-    /// Puts the lists in order: what I may answer first, then by expiry; what runs first, then the latest.
-    /// Says whether another hold took the place of the chosen one.
-    pub(super) fn arrange(&mut self) -> bool {
-        let Snapshot {
-            me,
-            holds,
-            sessions,
-            history,
-            ..
-        } = &mut self.snapshot;
-        holds.sort_by_key(|view| {
-            let group = view.standing(me) != Standing::MayAnswer;
-            (group, view.hold.expires(), view.id().clone())
-        });
-        sessions.sort_by_key(|s| (s.ended.is_some(), std::cmp::Reverse(s.started), s.id));
-        history.sort_by_key(|e| std::cmp::Reverse(e.at));
-        self.session.keep(sessions.iter().map(|s| s.id));
-        self.entry.keep(history.iter().map(|e| e.hold.clone()));
-        self.hold.keep(holds.iter().map(|view| view.id().clone()))
     }
 }
 

@@ -8,6 +8,7 @@ use std::io;
 
 use crossterm::cursor::{Hide, Show};
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use crossterm::style::Print;
 use crossterm::terminal::{
     Clear, ClearType as CrosstermClear, EnterAlternateScreen, LeaveAlternateScreen, SetTitle,
 };
@@ -19,9 +20,13 @@ use ratatui::{Terminal, TerminalOptions, Viewport};
 
 use crate::dashboard::model::Dashboard;
 use crate::dashboard::view;
+use crate::domain::command::shows_as_itself;
 
-/// The title of the client's window.
+/// The title of the client's window, behind how many requests wait for the viewer.
 const TITLE: &str = "countersign";
+/// What a terminal keeps its title and gives it back with (xterm's window operations 22 and 23).
+const KEEP_TITLE: &str = "\x1b[22;2t";
+const OLD_TITLE: &str = "\x1b[23;2t";
 /// Largest width and height that are believed: a client may claim anything.
 const LARGEST: u16 = 1000;
 
@@ -29,6 +34,7 @@ const LARGEST: u16 = 1000;
 #[derive(Debug)]
 pub struct Screen {
     terminal: Terminal<Bytes>,
+    title: Option<String>,
 }
 
 impl Screen {
@@ -45,7 +51,10 @@ impl Screen {
         };
         let viewport = Viewport::Fixed(Rect::from((Position::ORIGIN, size)));
         let terminal = Terminal::with_options(backend, TerminalOptions { viewport })?;
-        Ok(Self { terminal })
+        Ok(Self {
+            terminal,
+            title: None,
+        })
     }
 
     /// Takes over the client's terminal.
@@ -59,7 +68,7 @@ impl Screen {
             EnterAlternateScreen,
             Hide,
             EnableBracketedPaste,
-            SetTitle(TITLE),
+            Print(KEEP_TITLE),
             Clear(CrosstermClear::All)
         )?;
         Ok(std::mem::take(bytes))
@@ -74,7 +83,7 @@ impl Screen {
         queue!(
             bytes,
             DisableBracketedPaste,
-            SetTitle(""),
+            Print(OLD_TITLE),
             Show,
             LeaveAlternateScreen
         )?;
@@ -97,8 +106,26 @@ impl Screen {
     /// Never in practice: the surface is memory.
     pub fn draw(&mut self, dashboard: &Dashboard) -> io::Result<Vec<u8>> {
         self.terminal.draw(|frame| view::draw(frame, dashboard))?;
+        let title = match dashboard.answerable().count() {
+            0 => TITLE.to_owned(),
+            waiting => format!("({waiting}) {TITLE}"),
+        };
+        if self.title.as_ref() != Some(&title) {
+            self.terminal
+                .backend_mut()
+                .write(SetTitle(title.as_str()))?;
+            self.title = Some(title);
+        }
         Ok(std::mem::take(&mut self.terminal.backend_mut().written))
     }
+}
+
+/// Rings a terminal's bell and has its desktop show a notification, by both ways in use: OSC 9 (iTerm2, ConEmu, Windows
+/// Terminal) and OSC 777 (rxvt-unicode, foot, Ghostty). Others ignore them.
+pub fn announcement(text: &str) -> String {
+    let text: String = text.chars().filter(|c| shows_as_itself(*c)).collect();
+    let rest = text.replace(';', ",");
+    format!("\x07\x1b]9;{TITLE}: {text}\x1b\\\x1b]777;notify;{TITLE};{rest}\x1b\\")
 }
 
 fn believed(columns: u16, rows: u16) -> Size {

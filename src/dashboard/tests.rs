@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::dashboard::model::{Dashboard, HistoryEntry, HoldView, Snapshot};
+use crate::dashboard::model::{Dashboard, HistoryEntry, HoldView, Snapshot, TargetView};
 use crate::dashboard::update::Message;
 use crate::domain::action::{Action, ReasonRule, Requirements};
 use crate::domain::command::{Command, Layer, Reading, Scope, SimpleCommand, Unknown};
@@ -15,7 +15,7 @@ use crate::domain::principal::{KeyFingerprint, Principal, PrincipalKind, Subject
 use crate::domain::recording::{SessionEnd, SessionSummary};
 use crate::domain::request::ApprovalRequest;
 use crate::domain::target::{Destination, EnforcementLayer, TargetInfo};
-use crate::domain::verdict::{Circumstances, Permit, Question, Resource, Verdict};
+use crate::domain::verdict::{Circumstances, Permit, Question, Resource, Tell, Verdict};
 
 /// Noon, some seconds after it.
 pub(super) fn at(seconds: i64) -> Timestamp {
@@ -201,7 +201,7 @@ pub(super) fn permit(approver: &Principal, request: &ApprovalRequest) -> Permit 
             forward: None,
         },
     };
-    match Verdict::allow(&question, [].into()) {
+    match Verdict::allow(&question, [].into(), Tell::Nobody) {
         Verdict::Allow(permit) => permit,
         other => panic!("{other:?}"),
     }
@@ -300,6 +300,10 @@ pub(super) fn history() -> Vec<HistoryEntry> {
     entries
 }
 
+fn open(info: TargetInfo, shell: &'static str) -> TargetView {
+    TargetView { info, shell }
+}
+
 /// What Carol sees when `holds` wait.
 pub(super) fn snapshot(holds: Vec<HoldView>) -> Snapshot {
     Snapshot {
@@ -309,9 +313,9 @@ pub(super) fn snapshot(holds: Vec<HoldView>) -> Snapshot {
         sessions: sessions(),
         history: history(),
         targets: vec![
-            target("db1", "prod"),
-            target("app7", "staging"),
-            target("app8", "staging"),
+            open(target("db1", "prod"), "hold"),
+            open(target("app7", "staging"), "allow"),
+            open(target("app8", "staging"), "allow"),
         ],
     }
 }

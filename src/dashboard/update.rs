@@ -11,8 +11,8 @@ use jiff::Timestamp;
 
 use crate::dashboard::keymap::{self, Key, Order};
 use crate::dashboard::model::{
-    Dashboard, Dialogue, Extent, HoldView, Move, OnItsWay, Overlay, ReasonLine, Snapshot, Toast,
-    Tone, View, text,
+    Dashboard, Dialogue, EndDialogue, Extent, Filter, HoldView, LineEdit, Move, OnItsWay, Overlay,
+    Snapshot, Toast, Tone, View, text,
 };
 use crate::dashboard::view;
 use crate::domain::action::ReasonRule;
@@ -65,10 +65,19 @@ pub enum Action {
     },
     /// Replay a session on this terminal.
     Replay(SessionId),
+    /// Watch a running session on this terminal.
+    Watch(SessionId),
+    /// End a session at once. [`Message::Answered`] tells what became of it.
+    End {
+        /// The session.
+        session: SessionId,
+        /// Why.
+        reason: String,
+    },
     /// Leave.
     Quit,
-    /// Ring the terminal's bell.
-    Bell,
+    /// Ring the terminal's bell, and say why.
+    Bell(String),
 }
 
 impl Dashboard {
@@ -97,13 +106,25 @@ impl Dashboard {
         if let Some(order) = keymap::order(self.place(), &key) {
             return self.obey(order);
         }
-        if let Overlay::Dialogue(dialogue) = &mut self.overlay {
-            if let Key::Char(c) = key {
-                dialogue.reason.insert(c);
-            } else if let Key::Paste(text) = key {
-                dialogue.reason.paste(&text);
-            }
-        }
+        self.write(|line| match &key {
+            Key::Char(c) => line.insert(*c),
+            Key::Paste(text) => line.paste(text),
+            Key::Ctrl(_)
+            | Key::Enter
+            | Key::Escape
+            | Key::Tab
+            | Key::BackTab
+            | Key::Up
+            | Key::Down
+            | Key::Left
+            | Key::Right
+            | Key::PageUp
+            | Key::PageDown
+            | Key::Home
+            | Key::End
+            | Key::Backspace
+            | Key::Delete => {}
+        });
         None
     }
 
@@ -121,23 +142,36 @@ impl Dashboard {
             Order::ShowWaiting => self.show(View::Waiting),
             Order::ShowSessions => self.show(View::Sessions),
             Order::ShowHistory => self.show(View::History),
+            Order::ShowTargets => self.show(View::Targets),
             Order::NextView => self.show(neighbour(self.view, 1)),
             Order::PreviousView => self.show(neighbour(self.view, View::ALL.len() - 1)),
             Order::Approve => self.begin(Answer::Approve),
             Order::Refuse => self.begin(Answer::Refuse),
             Order::Help => self.overlay = Overlay::Help,
             Order::Close => self.overlay = Overlay::None,
-            Order::Replay => return self.chosen_session().map(|s| Action::Replay(s.id)),
+            Order::Open => return self.open(),
+            Order::End => self.begin_end(),
+            Order::Filter => self.filter.editing = true,
+            Order::KeepFilter => self.filter.editing = false,
+            Order::ClearFilter => {
+                self.filter = Filter::default();
+                self.arrange();
+            }
+            Order::Sort => {
+                self.sort = self.sort.next();
+                self.arrange();
+                self.tell(Tone::Plain, format!("sorted {}", self.sort.words()));
+            }
             Order::Submit => return self.submit(),
             Order::Quit => return Some(Action::Quit),
-            Order::CursorLeft => self.write(ReasonLine::left),
-            Order::CursorRight => self.write(ReasonLine::right),
-            Order::CursorStart => self.write(ReasonLine::start),
-            Order::CursorEnd => self.write(ReasonLine::end),
-            Order::EraseBefore => self.write(ReasonLine::erase_before),
-            Order::EraseAt => self.write(ReasonLine::erase_at),
-            Order::EraseWord => self.write(ReasonLine::erase_word),
-            Order::EraseLine => self.write(ReasonLine::erase_line),
+            Order::CursorLeft => self.write(LineEdit::left),
+            Order::CursorRight => self.write(LineEdit::right),
+            Order::CursorStart => self.write(LineEdit::start),
+            Order::CursorEnd => self.write(LineEdit::end),
+            Order::EraseBefore => self.write(LineEdit::erase_before),
+            Order::EraseAt => self.write(LineEdit::erase_at),
+            Order::EraseWord => self.write(LineEdit::erase_word),
+            Order::EraseLine => self.write(LineEdit::erase_line),
         }
         self.clamp();
         None
@@ -148,6 +182,7 @@ impl Dashboard {
             holds,
             sessions,
             history,
+            targets,
             ..
         } = &self.snapshot;
         match self.view {
@@ -161,6 +196,10 @@ impl Dashboard {
             }
             View::Sessions => self.session.step(sessions.iter().map(|s| s.id), to),
             View::History => self.entry.step(history.iter().map(|e| e.hold.clone()), to),
+            View::Targets => {
+                let names = targets.iter().map(|t| t.info.name.clone());
+                self.target.step(names, to);
+            }
         }
     }
 
@@ -192,13 +231,43 @@ impl Dashboard {
         self.overlay = Overlay::Dialogue(Box::new(Dialogue {
             shown: view,
             answer,
-            reason: ReasonLine::default(),
+            reason: LineEdit::default(),
             problem: None,
+        }));
+    }
+
+    fn open(&self) -> Option<Action> {
+        let session = self.chosen_session()?;
+        Some(match session.ended {
+            None => Action::Watch(session.id),
+            Some(_) => Action::Replay(session.id),
+        })
+    }
+
+    fn begin_end(&mut self) {
+        let Some(session) = self.chosen_session().cloned() else {
+            return;
+        };
+        if session.ended.is_some() {
+            return self.tell(Tone::Plain, format!("{} has ended already", session.id));
+        }
+        self.toast = None;
+        self.overlay = Overlay::Ending(Box::new(EndDialogue {
+            session,
+            reason: LineEdit::default(),
         }));
     }
 
     fn submit(&mut self) -> Option<Action> {
         let now = self.now();
+        if let Overlay::Ending(dialogue) = &self.overlay {
+            let action = Action::End {
+                session: dialogue.session.id,
+                reason: dialogue.reason.text().trim().to_owned(),
+            };
+            self.overlay = Overlay::None;
+            return Some(action);
+        }
         let Overlay::Dialogue(dialogue) = &mut self.overlay else {
             return None;
         };
@@ -230,9 +299,16 @@ impl Dashboard {
         Some(action)
     }
 
-    fn write(&mut self, edit: fn(&mut ReasonLine)) {
-        if let Overlay::Dialogue(dialogue) = &mut self.overlay {
-            edit(&mut dialogue.reason);
+    /// Changes the line that is written in, where there is one.
+    fn write(&mut self, edit: impl FnOnce(&mut LineEdit)) {
+        match &mut self.overlay {
+            Overlay::Dialogue(dialogue) => edit(&mut dialogue.reason),
+            Overlay::Ending(dialogue) => edit(&mut dialogue.reason),
+            Overlay::None if self.filter.editing => {
+                edit(&mut self.filter.line);
+                self.arrange();
+            }
+            Overlay::None | Overlay::Help | Overlay::Notice(_) => {}
         }
     }
 
@@ -260,7 +336,7 @@ impl Dashboard {
     fn take(&mut self, snapshot: Snapshot) -> Option<Action> {
         let known = self.answerable_ids();
         let chosen = self.hold.id().cloned();
-        self.snapshot = Snapshot {
+        self.heard = Snapshot {
             now: snapshot.now.max(self.now()),
             ..snapshot
         };
@@ -272,15 +348,17 @@ impl Dashboard {
                 if replaced {
                     self.unsettled_until = Some(later(self.now(), SETTLING_TIME));
                 }
-                if !matches!(self.overlay, Overlay::Dialogue(_)) {
+                if !matches!(self.overlay, Overlay::Dialogue(_) | Overlay::Ending(_)) {
                     self.tell(Tone::Plain, self.ending(&gone));
                 }
             }
         }
         self.compare_dialogue();
         self.clamp();
-        let is_new = self.answerable_ids().difference(&known).next().is_some();
-        is_new.then_some(Action::Bell)
+        let new = |view: &&HoldView| !known.contains(view.id());
+        self.answerable()
+            .find(new)
+            .map(|view| Action::Bell(call(view)))
     }
 
     /// Closes the dialogue when what it shows is not what waits any more.
@@ -293,7 +371,7 @@ impl Dashboard {
             return;
         }
         let same = |view: &&HoldView| view.id() == shown.id();
-        let notice = match self.snapshot.holds.iter().find(same) {
+        let notice = match self.heard.holds.iter().find(same) {
             None => format!("{} meanwhile", self.ending(shown.id())),
             Some(view) if view.hold.digest() != shown.hold.digest() => {
                 format!("{} is about another command now", shown.id())
@@ -314,6 +392,7 @@ impl Dashboard {
 
     fn pass(&mut self, now: Timestamp) {
         let now = now.max(self.now());
+        self.heard.now = now;
         self.snapshot.now = now;
         self.toast.take_if(|toast| toast.until <= now);
         self.unsettled_until.take_if(|until| *until <= now);
@@ -326,7 +405,7 @@ impl Dashboard {
 
     /// How a hold that waits no more ended, as far as the history tells.
     fn ending(&self, id: &HoldId) -> String {
-        let entry = self.snapshot.history.iter().find(|e| e.hold == *id);
+        let entry = self.heard.history.iter().find(|e| e.hold == *id);
         entry.map_or_else(
             || format!("{id} does not wait any more"),
             |entry| entry.ending(),
@@ -349,6 +428,14 @@ impl Dashboard {
     fn clamp(&mut self) {
         self.scroll = self.scroll.min(view::scroll_limit(self));
     }
+}
+
+/// What a new request is announced with.
+fn call(view: &HoldView) -> String {
+    let request = view.hold.request();
+    let destination = &request.command.scope.destination;
+    let name = text(&request.requester.name);
+    format!("{name} asks for {} on {destination}", request.action)
 }
 
 fn neighbour(view: View, by: usize) -> View {

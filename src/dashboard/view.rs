@@ -7,18 +7,19 @@ mod detail;
 mod flow;
 mod overlay;
 mod tables;
+mod targets;
 mod theme;
 mod waiting;
 
 use jiff::{SignedDuration, Timestamp};
 use ratatui::Frame;
-use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::layout::{Constraint, Layout, Position, Rect};
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Paragraph};
 
 use crate::dashboard::keymap::{self, Binding, Order, Told};
-use crate::dashboard::model::{Dashboard, Overlay, Standing, View, text};
+use crate::dashboard::model::{Dashboard, Filter, Overlay, Standing, View, text};
 use crate::domain::hold::Answer;
 
 /// Narrowest window that can be drawn.
@@ -35,10 +36,12 @@ pub fn draw(frame: &mut Frame<'_>, dashboard: &Dashboard) {
     let [header_row, tab_row, body, footer_row] = parts(area);
     header(frame, header_row, dashboard);
     frame.render_widget(tabs(dashboard), tab_row);
+    filter(frame, tab_row, dashboard);
     match dashboard.view {
         View::Waiting => waiting::draw(frame, body, dashboard),
         View::Sessions => tables::sessions(frame, body, dashboard),
         View::History => tables::history(frame, body, dashboard),
+        View::Targets => targets::draw(frame, body, dashboard),
     }
     if let Some(toast) = &dashboard.toast {
         overlay::toast(frame, body, toast);
@@ -47,6 +50,7 @@ pub fn draw(frame: &mut Frame<'_>, dashboard: &Dashboard) {
         Overlay::None => {}
         Overlay::Help => overlay::help(frame, area, dashboard),
         Overlay::Dialogue(dialogue) => overlay::dialogue(frame, area, dashboard, dialogue),
+        Overlay::Ending(dialogue) => overlay::end_dialogue(frame, area, dialogue),
         Overlay::Notice(notice) => overlay::notice(frame, area, notice),
     }
     frame.render_widget(Clear, footer_row);
@@ -105,7 +109,7 @@ fn header(frame: &mut Frame<'_>, area: Rect, dashboard: &Dashboard) {
 }
 
 fn waiting_count(dashboard: &Dashboard) -> Vec<Span<'static>> {
-    let all = dashboard.snapshot.holds.len();
+    let all = dashboard.heard.holds.len();
     let mine = dashboard.answerable().count();
     if all == 0 {
         return vec![Span::styled("✓ nothing waits", theme::good())];
@@ -130,6 +134,7 @@ fn tabs(dashboard: &Dashboard) -> Line<'static> {
             View::Waiting => ("Waiting", snapshot.holds.len()),
             View::Sessions => ("Sessions", running.clone().count()),
             View::History => ("History", snapshot.history.len()),
+            View::Targets => ("Targets", snapshot.targets.len()),
         };
         let (number_style, name_style) = if view == dashboard.view {
             let chosen = theme::accent().add_modifier(Modifier::UNDERLINED);
@@ -139,9 +144,33 @@ fn tabs(dashboard: &Dashboard) -> Line<'static> {
         };
         spans.push(Span::styled(format!("{number} "), number_style));
         spans.push(Span::styled(name, name_style));
-        spans.push(Span::styled(format!(" {count}    "), theme::quiet()));
+        spans.push(Span::styled(format!(" {count}   "), theme::quiet()));
     }
     Line::from(spans)
+}
+
+/// What the lists are narrowed to, at the right of the tabs.
+fn filter(frame: &mut Frame<'_>, area: Rect, dashboard: &Dashboard) {
+    let Filter { line, editing } = &dashboard.filter;
+    let (before, after) = line.halves();
+    if !editing && line.is_blank() {
+        return;
+    }
+    let room = usize::from(area.width / 3);
+    let seen = overlay::ending(&before, room);
+    let words = format!("/{seen}{after}");
+    let width = u16::try_from(flow::width(&words)).unwrap_or(area.width);
+    let place = Rect {
+        x: area.right().saturating_sub(width + 2).max(area.x),
+        width: (width + 2).min(area.width),
+        ..area
+    };
+    frame.render_widget(Clear, place);
+    frame.render_widget(Line::styled(words, theme::warning()), place);
+    if *editing {
+        let at = u16::try_from(flow::width(seen)).unwrap_or(0);
+        frame.set_cursor_position(Position::new(place.x + 1 + at, place.y));
+    }
 }
 
 /// The keys that do something now, as many as fit.
@@ -167,7 +196,17 @@ fn says(dashboard: &Dashboard, binding: &Binding) -> &'static str {
             Answer::Approve => "approve",
             Answer::Refuse => "refuse",
         },
-        Overlay::None | Overlay::Help | Overlay::Dialogue(_) | Overlay::Notice(_) => binding.says,
+        Overlay::Ending(_) if binding.order == Order::Submit => "end the session",
+        Overlay::Ending(_) if binding.order == Order::Close => "let it run",
+        Overlay::None if binding.order == Order::Open => match dashboard.chosen_session() {
+            Some(session) if session.ended.is_none() => "watch",
+            Some(_) | None => "replay",
+        },
+        Overlay::None
+        | Overlay::Help
+        | Overlay::Dialogue(_)
+        | Overlay::Ending(_)
+        | Overlay::Notice(_) => binding.says,
     }
 }
 
@@ -178,6 +217,7 @@ fn can(dashboard: &Dashboard, order: Order) -> bool {
         View::Waiting => snapshot.holds.len(),
         View::Sessions => snapshot.sessions.len(),
         View::History => snapshot.history.len(),
+        View::Targets => snapshot.targets.len(),
     };
     match order {
         Order::Approve | Order::Refuse => dashboard.chosen_hold().is_some_and(|view| {
@@ -189,8 +229,16 @@ fn can(dashboard: &Dashboard, order: Order) -> bool {
             scroll_limit(dashboard) > 0
         }
         Order::Enlarge => dashboard.chosen_hold().is_some(),
-        Order::Replay => dashboard.chosen_session().is_some(),
-        Order::ShowWaiting
+        Order::Open => dashboard.chosen_session().is_some(),
+        Order::End => dashboard
+            .chosen_session()
+            .is_some_and(|session| session.ended.is_none()),
+        Order::Filter => rows > 1,
+        Order::ClearFilter => dashboard.filter.editing || !dashboard.filter.line.is_blank(),
+        Order::KeepFilter
+        | Order::Sort
+        | Order::ShowTargets
+        | Order::ShowWaiting
         | Order::ShowSessions
         | Order::ShowHistory
         | Order::NextView

@@ -219,6 +219,26 @@ pub enum AuditEvent {
         /// Their name.
         name: String,
     },
+    /// Somebody began to watch a running session.
+    Watched {
+        /// Which.
+        session: SessionId,
+        /// By whom.
+        person: Subject,
+        /// Their name.
+        name: String,
+    },
+    /// Somebody ordered that a session end at once.
+    EndOrdered {
+        /// Which.
+        session: SessionId,
+        /// Who ordered it.
+        person: Subject,
+        /// Their name.
+        name: String,
+        /// Why, in their words.
+        reason: String,
+    },
     /// A session ended.
     SessionEnded {
         /// Which.

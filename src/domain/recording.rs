@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::id::SessionId;
-use crate::domain::principal::Subject;
+use crate::domain::principal::{Principal, Subject};
 use crate::domain::target::{Destination, TargetInfo};
 
 /// Proof that the recording of a session runs: no session starts without one.
@@ -46,6 +46,28 @@ pub struct SessionSummary {
     pub started: Timestamp,
     /// When and how it ended; `None` while it runs.
     pub ended: Option<SessionEnd>,
+}
+
+/// Somebody's order to end a session at once. It holds for whatever the session still does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndOrder {
+    /// Who gave it.
+    pub by: Principal,
+    /// Why, in their words; may be empty.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl EndOrder {
+    /// For the session's person and for lists: `ended by carol@example.com: "on call"`.
+    pub fn shown(&self) -> String {
+        let name = &self.by.name;
+        match self.reason.as_str() {
+            "" => format!("ended by {name}"),
+            reason => format!("ended by {name}: \"{reason}\""),
+        }
+    }
 }
 
 /// How a session ended.

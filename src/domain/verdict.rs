@@ -91,6 +91,16 @@ pub struct Permit {
     action: Action,
     matter: String,
     policies: BTreeSet<String>,
+    tell: Tell,
+}
+
+/// Whom an allowed action is told to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tell {
+    /// Nobody.
+    Nobody,
+    /// The person whose session it is done to.
+    Owner,
 }
 
 impl Permit {
@@ -102,6 +112,11 @@ impl Permit {
     /// The action it allows.
     pub fn action(&self) -> Action {
         self.action
+    }
+
+    /// Whom it is told to.
+    pub fn tell(&self) -> Tell {
+        self.tell
     }
 
     /// The policies that allowed it.
@@ -150,12 +165,13 @@ pub enum Verdict {
 
 impl Verdict {
     /// An allowance for exactly this question. Made only by `policy`.
-    pub(crate) fn allow(question: &Question<'_>, policies: BTreeSet<String>) -> Self {
+    pub(crate) fn allow(question: &Question<'_>, policies: BTreeSet<String>, tell: Tell) -> Self {
         Self::Allow(Permit {
             subject: question.principal.subject.clone(),
             action: question.action,
             matter: question.matter(),
             policies,
+            tell,
         })
     }
 

@@ -8,6 +8,7 @@ use std::num::NonZeroU8;
 use std::time::Duration;
 
 use crate::domain::action::{ReasonRule, Requirements};
+use crate::domain::verdict::Tell;
 
 /// Approvals that a request takes when no matching policy says.
 pub const DEFAULT_APPROVALS: NonZeroU8 = NonZeroU8::MIN;
@@ -41,19 +42,35 @@ pub(super) struct Terms {
     pub(super) approvals: Option<NonZeroU8>,
     pub(super) expires: Option<Duration>,
     pub(super) reason: Option<ReasonRule>,
+    pub(super) tell: Option<Tell>,
+}
+
+/// What a policy is about, as far as its annotations can count for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum About {
+    /// It permits requests and nothing else.
+    Requests,
+    /// It permits to watch and nothing else.
+    Watching,
+    /// It forbids, or permits something else too.
+    Other,
 }
 
 impl Terms {
-    /// Reads annotations, and says everything that is wrong with them. Quantities are wrong where they would count
-    /// for nothing: off a permit of requests.
+    /// Reads annotations, and says everything that is wrong with them: also those that would count for nothing.
     pub(super) fn read<'a>(
         annotations: impl Iterator<Item = (&'a str, &'a str)>,
-        permits_requests: bool,
+        about: About,
     ) -> (Self, Vec<String>) {
         let mut terms = Self::default();
         let mut problems = Vec::new();
         for (key, value) in annotations {
-            if matches!(key, "approvals" | "expires" | "reason") && !permits_requests {
+            if key == "tell" && about != About::Watching {
+                problems.push(
+                    "`@tell` counts only on a permit of `action == Action::\"watch\"`".to_owned(),
+                );
+            } else if matches!(key, "approvals" | "expires" | "reason") && about != About::Requests
+            {
                 problems.push(format!(
                     "`@{key}` counts only on a permit whose actions are all requests, such as `action == Action::\"request:exec\"`"
                 ));
@@ -71,9 +88,10 @@ impl Terms {
             "approvals" => self.approvals = Some(approvals(value)?),
             "expires" => self.expires = Some(expiry(value)?),
             "reason" => self.reason = Some(reason(value)?),
+            "tell" => self.tell = Some(tell(value)?),
             _ => {
                 return Err(format!(
-                    "unknown annotation `@{key}`: use `@id`, `@title`, `@approvals`, `@expires` or `@reason`"
+                    "unknown annotation `@{key}`: use `@id`, `@title`, `@approvals`, `@expires`, `@reason` or `@tell`"
                 ));
             }
         }
@@ -171,6 +189,14 @@ fn reason(value: &str) -> Result<ReasonRule, String> {
     }
 }
 
+fn tell(value: &str) -> Result<Tell, String> {
+    match value {
+        "owner" => Ok(Tell::Owner),
+        "nobody" => Ok(Tell::Nobody),
+        _ => Err(format!("`@tell` is `{value}`: use `owner` or `nobody`")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -178,7 +204,7 @@ mod tests {
     use super::*;
 
     fn read(pairs: &[(&str, &str)]) -> Result<Terms, Vec<String>> {
-        match Terms::read(pairs.iter().copied(), true) {
+        match Terms::read(pairs.iter().copied(), About::Requests) {
             (terms, problems) if problems.is_empty() => Ok(terms),
             (_, problems) => Err(problems),
         }
@@ -225,9 +251,23 @@ mod tests {
     #[test]
     fn quantities_that_would_count_for_nothing_are_refused() {
         let pairs = [("approvals", "2"), ("title", "a sentence")];
-        let (terms, problems) = Terms::read(pairs.into_iter(), false);
+        let (terms, problems) = Terms::read(pairs.into_iter(), About::Other);
         assert_eq!(problems.len(), 1, "{problems:?}");
         assert_eq!(terms.title.as_deref(), Some("a sentence"));
+    }
+
+    #[test]
+    fn only_a_permit_to_watch_says_who_is_told() {
+        let tell = |value, about| Terms::read([("tell", value)].into_iter(), about);
+        let (terms, problems) = tell("owner", About::Watching);
+        assert_eq!((terms.tell, problems.len()), (Some(Tell::Owner), 0));
+        for (value, about) in [
+            ("Owner", About::Watching),
+            ("owner", About::Requests),
+            ("owner", About::Other),
+        ] {
+            assert_eq!(tell(value, about).1.len(), 1, "{value} {about:?}");
+        }
     }
 
     #[test]

@@ -11,8 +11,9 @@ use cedar_policy::{
     ActionConstraint, Authorizer, Effect, Policy, PolicyId, ValidationMode, Validator,
 };
 
+use crate::domain::action::Action;
 use crate::domain::name::GroupName;
-use crate::policy::annotation::Terms;
+use crate::policy::annotation::{About, Terms};
 use crate::policy::error::{MOST_PROBLEMS, PolicyError, Problem, place};
 use crate::policy::vocabulary::Vocabulary;
 use crate::policy::{PolicySet, Rule, RuleEffect};
@@ -129,6 +130,23 @@ impl Sources {
     }
 }
 
+/// What a policy is about, as far as its annotations go.
+fn about(policy: &Policy, vocabulary: &Vocabulary) -> About {
+    let watch = vocabulary.plain(Action::Watch);
+    let actions = match policy.action_constraint() {
+        ActionConstraint::Any => Vec::new(),
+        ActionConstraint::In(actions) => actions,
+        ActionConstraint::Eq(action) => vec![action],
+    };
+    match policy.effect() {
+        Effect::Forbid => About::Other,
+        Effect::Permit if actions.is_empty() => About::Other,
+        Effect::Permit if actions.iter().all(|a| vocabulary.is_request(a)) => About::Requests,
+        Effect::Permit if actions.iter().all(|a| *a == watch) => About::Watching,
+        Effect::Permit => About::Other,
+    }
+}
+
 /// One byte more than is allowed is read, so that a longer file is noticed.
 fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
     let file = File::open(path)?;
@@ -194,13 +212,7 @@ impl<'a> Draft<'a> {
             refuse(format!("a policy may be {POLICY_BYTES} bytes long"));
             return;
         }
-        let permits_requests = policy.effect() == Effect::Permit
-            && match policy.action_constraint() {
-                ActionConstraint::Any => false,
-                ActionConstraint::In(actions) => actions.iter().all(|a| vocabulary.is_request(a)),
-                ActionConstraint::Eq(action) => vocabulary.is_request(&action),
-            };
-        let (terms, wrong) = Terms::read(policy.annotations(), permits_requests);
+        let (terms, wrong) = Terms::read(policy.annotations(), about(policy, vocabulary));
         wrong.into_iter().for_each(&mut refuse);
         let line = place(text, offset).map_or(1, |(line, _)| line);
         let name = terms.name.clone();

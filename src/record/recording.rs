@@ -121,6 +121,11 @@ impl<S: Read + Seek> Recording<S> {
         }
     }
 
+    /// Looks for more behind the end, where the recording is still written.
+    pub fn resume(&mut self) {
+        self.events.resume();
+    }
+
     /// Stands before the first event again.
     ///
     /// # Errors

@@ -21,9 +21,9 @@ pub use crate::record::replay::keys::player_command;
 
 mod keys;
 
-mod paint;
+pub(in crate::record) mod paint;
 
-mod status;
+pub(in crate::record) mod status;
 
 /// Longest pause of a replay, unless asked otherwise.
 pub const IDLE: Duration = Duration::from_secs(2);
@@ -35,7 +35,7 @@ pub const SLICE_BYTES: usize = 256 * 1024;
 pub const LEAVE: &[u8] = b"\x1b[0m\x1b[?25h\x1b[?1049l";
 
 /// The alternate screen keeps what the viewer had on theirs.
-const ENTER: &[u8] = b"\x1b[?1049h\x1b[0m\x1b[2J";
+pub(in crate::record) const ENTER: &[u8] = b"\x1b[?1049h\x1b[0m\x1b[2J";
 /// Shortest time between two drawings.
 const FRAME: Duration = Duration::from_millis(20);
 /// The clock of the status line.
@@ -43,7 +43,7 @@ const TICK: Duration = Duration::from_secs(1);
 /// While playing, going back passes over a marker that was reached just now.
 const MARKER_GRACE: Duration = Duration::from_secs(1);
 /// What an event counts for beside its bytes, so that empty ones are bounded too.
-const EVENT_COST: usize = 64;
+pub(in crate::record) const EVENT_COST: usize = 64;
 
 /// What a viewer can ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -407,12 +407,12 @@ impl<S: Read + Seek> Player<S> {
 }
 
 /// A terminal of the recording's, on which nothing stands.
-fn blank(size: TerminalSize) -> Emulator {
+pub(in crate::record) fn blank(size: TerminalSize) -> Emulator {
     let (rows, cols) = dimensions(size);
     Emulator::new(rows, cols, ())
 }
 
-fn dimensions(size: TerminalSize) -> (NonZeroU16, NonZeroU16) {
+pub(in crate::record) fn dimensions(size: TerminalSize) -> (NonZeroU16, NonZeroU16) {
     let positive = |length| NonZeroU16::new(length).unwrap_or(NonZeroU16::MIN);
     (positive(size.rows()), positive(size.cols()))
 }

@@ -22,6 +22,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use crate::domain::id::SessionId;
 use crate::domain::recording::LiveRecording;
 use crate::record::asciicast::{EVENT_BYTES, Encoder, Header, Origin, TEXT_BYTES, TerminalSize};
+use crate::record::live::{Audience, Live};
 use crate::record::writer::disk::{Disk, Line, Sink, Writer};
 
 mod disk;
@@ -116,6 +117,7 @@ pub struct Recorder {
     room: Arc<Semaphore>,
     state: watch::Receiver<State>,
     meter: Arc<Meter>,
+    live: Live,
 }
 
 #[derive(Debug)]
@@ -185,17 +187,19 @@ impl Recorder {
         limit: RecordLimit,
     ) -> Result<(Self, LiveRecording), RecordError> {
         let path = path_in(folder, opening.origin.session, opening.origin.started);
-        let making = tokio::task::spawn_blocking(move || create(&path));
+        let file = path.clone();
+        let making = tokio::task::spawn_blocking(move || create(&file));
         let file = match tokio::time::timeout(disk::WRITE_TIME, making).await {
             Ok(Ok(file)) => file?,
             Ok(Err(_)) => return Err(RecordError::Stopped),
             Err(_) => return Err(RecordError::Stalled),
         };
-        Self::on(Box::new(file), opening, limit).await
+        Self::on(Box::new(file), path, opening, limit).await
     }
 
     async fn on(
         sink: Box<dyn Sink>,
+        path: PathBuf,
         opening: Opening,
         limit: RecordLimit,
     ) -> Result<(Self, LiveRecording), RecordError> {
@@ -211,7 +215,8 @@ impl Recorder {
         let mut line = Vec::new();
         Encoder::header(&header, &mut line).map_err(io::Error::from)?;
         let mut disk = Disk::new(sink);
-        disk.write(vec![Line::Header(line)]).await?;
+        let audience = Arc::new(Audience::new());
+        audience.written(disk.write(vec![Line::Header(line)]).await?);
 
         let (queue, entries) = mpsc::channel(QUEUE_EVENTS);
         let (report, state) = watch::channel(State::Running);
@@ -220,7 +225,7 @@ impl Recorder {
             kept: AtomicU64::new(0),
             left_out: AtomicU64::new(0),
         });
-        let writer = Writer::new(disk, entries, Arc::clone(&meter));
+        let writer = Writer::new(disk, entries, Arc::clone(&meter), Arc::clone(&audience));
         tokio::spawn(writer.run(report));
         let recorder = Self {
             started,
@@ -228,8 +233,14 @@ impl Recorder {
             room: Arc::new(Semaphore::new(QUEUE_BYTES)),
             state,
             meter,
+            live: Live::new(path, audience),
         };
         Ok((recorder, LiveRecording::started(session)))
+    }
+
+    /// The way for others to watch.
+    pub fn live(&self) -> Live {
+        self.live.clone()
     }
 
     /// Records what the target wrote, to standard output or error alike. Waits while the queue is full.

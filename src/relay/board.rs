@@ -13,8 +13,9 @@ use super::reception::Visit;
 use super::theatre;
 use crate::dashboard::keymap::{Key, KeyDecoder};
 use crate::dashboard::model::Dashboard;
-use crate::dashboard::terminal::Screen;
+use crate::dashboard::terminal::{Screen, announcement};
 use crate::dashboard::update::{Action, Message};
+use crate::domain::id::SessionId;
 use crate::flow::{Drain, Item};
 use crate::record::TerminalSize;
 
@@ -162,10 +163,22 @@ impl Board<'_> {
         let snapshot = self.operations.snapshot().await?;
         let mut actions = self.dashboard.update(Message::Snapshot(Box::new(snapshot)));
         actions.extend(self.dashboard.update(Message::Tick(Timestamp::now())));
-        if actions.contains(&Action::Bell) {
-            self.client.bell().await;
+        for action in actions {
+            self.announce(action).await?;
         }
         Ok(())
+    }
+
+    /// Time and news ask for nothing but a bell.
+    async fn announce(&self, action: Action) -> Result<(), String> {
+        match action {
+            Action::Bell(text) => self.send(announcement(&text).into_bytes()).await,
+            Action::Answer { .. }
+            | Action::Replay(_)
+            | Action::Watch(_)
+            | Action::End { .. }
+            | Action::Quit => Ok(()),
+        }
     }
 
     async fn keys(&mut self, keys: Vec<Key>, input: &mut Drain) -> Result<Next, String> {
@@ -173,8 +186,14 @@ impl Board<'_> {
             for action in self.dashboard.update(Message::Keys(key)) {
                 match action {
                     Action::Quit => return Ok(Next::Leave),
-                    Action::Bell => self.client.bell().await,
-                    Action::Replay(session) => self.replay(session, input).await?,
+                    Action::Bell(text) => self.send(announcement(&text).into_bytes()).await?,
+                    Action::Replay(session) => self.show(Film::Replay, session, input).await?,
+                    Action::Watch(session) => self.show(Film::Live, session, input).await?,
+                    Action::End { session, reason } => {
+                        let ended = self.operations.end(session, &reason).await;
+                        self.dashboard.update(Message::Answered(ended));
+                        self.refresh().await?;
+                    }
                     Action::Answer {
                         hold,
                         digest,
@@ -194,14 +213,20 @@ impl Board<'_> {
         Ok(Next::Stay)
     }
 
-    async fn replay(
+    /// Gives the terminal to a session's screen, until the viewer leaves that.
+    async fn show(
         &mut self,
-        session: crate::domain::id::SessionId,
+        film: Film,
+        session: SessionId,
         input: &mut Drain,
     ) -> Result<(), String> {
         let leave = self.screen.leave().map_err(failed)?;
         self.send(leave).await?;
-        let played = theatre::play(&self.operations, self.client, self.size, input, session).await;
+        let (operations, client, size) = (&self.operations, self.client, self.size);
+        let played = match film {
+            Film::Replay => theatre::play(operations, client, size, input, session).await,
+            Film::Live => theatre::watch(operations, client, size, input, session).await,
+        };
         self.screen = Screen::new(self.size.cols(), self.size.rows()).map_err(failed)?;
         if let Err(reason) = played {
             self.dashboard.update(Message::Answered(Err(reason)));
@@ -209,6 +234,13 @@ impl Board<'_> {
         self.refresh().await?;
         self.enter().await
     }
+}
+
+/// What is shown of a session.
+#[derive(Clone, Copy)]
+enum Film {
+    Replay,
+    Live,
 }
 
 #[derive(PartialEq, Eq)]

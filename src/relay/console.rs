@@ -64,6 +64,19 @@ enum Command {
     Approve(Reply),
     /// Do not let a held command run
     Refuse(Reply),
+    /// Watch a running session as its person sees it (needs a terminal: ssh -t)
+    Watch {
+        /// The session, such as s-01j8…
+        session: SessionId,
+    },
+    /// End a running session at once
+    Kill {
+        /// The session, such as s-01j8…
+        session: SessionId,
+        /// Why; the rest of the line
+        #[arg(short = 'm', long = "message", num_args = 1.., allow_hyphen_values = true)]
+        message: Vec<String>,
+    },
     /// A certificate for the key that you logged in with
     Certificate,
     /// What to put into ~/.ssh/config
@@ -165,6 +178,13 @@ async fn answer(visit: &Arc<Visit>, client: &Client, start: &Start, input: &mut 
         Some(Command::Replay { session, output }) if start.pty.is_some() && !output.json => {
             return theatre::run(visit, client, start.size(), input, session).await;
         }
+        Some(Command::Watch { session }) => match &start.pty {
+            Some(_) => {
+                let watched = theatre::watch(&operations, client, start.size(), input, session);
+                watched.await.map(|()| String::new())
+            }
+            None => Err("watching needs a terminal: ssh -t".to_owned()),
+        },
         other => plain(visit, &operations, other).await,
     };
     match answered {
@@ -222,9 +242,9 @@ fn mistake(text: &str) -> String {
     lines.join("\n")
 }
 
-/// Takes a reason off the end of an answer: everything behind `-m`, as it is. ssh has taken the user's quotes away.
+/// Takes a reason off the end of a command that may have one: everything behind `-m`, as it is. ssh has taken the user's quotes away.
 fn split_reason(text: &str) -> (&str, Vec<String>) {
-    let answers = ["approve ", "refuse "]
+    let answers = ["approve ", "refuse ", "kill "]
         .iter()
         .any(|word| text.trim_start().starts_with(word));
     let marks = [" -m ", " --message ", " --message="];
@@ -278,6 +298,10 @@ async fn plain(
         }
         Some(Command::Approve(reply)) => reply.send(operations, Answer::Approve).await,
         Some(Command::Refuse(reply)) => reply.send(operations, Answer::Refuse).await,
+        Some(Command::Kill { session, message }) => operations
+            .end(session, &message.join(" "))
+            .await
+            .map(|text| text + "\n"),
         Some(Command::Certificate) => operations.certificate().await.map(|line| line + "\n"),
         Some(Command::SshConfig) => Ok(text::ssh_config(
             &visit.services.config(),
@@ -296,6 +320,7 @@ async fn plain(
             output,
         }) => theatre::dump(operations, session, output.json).await,
         Some(Command::Dashboard) => Err("the dashboard needs a terminal: ssh -t".to_owned()),
+        Some(Command::Watch { .. }) => Err("watching needs a terminal: ssh -t".to_owned()),
     }
 }
 

@@ -107,7 +107,7 @@ impl Forwards {
             loop {
                 tokio::select! {
                     () = ended.cancelled() => return,
-                    () = entry.end.cancelled() => return ended.cancel(),
+                    _ = entry.end.ordered() => return ended.cancel(),
                     message = entry.messages.recv() => if message.is_none() { return },
                 }
             }

@@ -8,19 +8,20 @@ use serde::Serialize;
 
 use super::decision::Asker;
 use super::reception::Visit;
+use super::registry::Message;
 use crate::certificate::fingerprint;
-use crate::dashboard::model::{HistoryEntry, HoldView, Snapshot};
+use crate::dashboard::model::{self, HistoryEntry, HoldView, Snapshot};
 use crate::domain::action::Action;
 use crate::domain::audit::AuditEvent;
 use crate::domain::command::CommandDigest;
-use crate::domain::hold::{Answer, Answered, Hold, Resolution};
+use crate::domain::hold::{self, Answer, Answered, Hold, Resolution};
 use crate::domain::id::{HoldId, SessionId};
 use crate::domain::name::LoginName;
 use crate::domain::principal::Principal;
-use crate::domain::recording::SessionSummary;
+use crate::domain::recording::{EndOrder, SessionSummary};
 use crate::domain::target::TargetInfo;
-use crate::domain::verdict::{Circumstances, Denial, Permit, Question, Resource, Verdict};
-use crate::record::{Library, Recording};
+use crate::domain::verdict::{Circumstances, Denial, Permit, Question, Resource, Tell, Verdict};
+use crate::record::{Library, Live, Recording};
 use crate::store::{SessionFilter, Which};
 
 /// How many sessions and ended requests lists look at.
@@ -205,18 +206,15 @@ impl<'a> Operations<'a> {
     /// # Errors
     /// When the store fails.
     pub async fn snapshot(&self) -> Result<Snapshot, Refusal> {
-        let (holds, sessions, history) = tokio::join!(
-            self.requests(),
-            self.sessions(Which::Running),
-            self.history()
-        );
+        let (holds, sessions, history) =
+            tokio::join!(self.requests(), self.sessions(Which::All), self.history());
         Ok(Snapshot {
             now: Timestamp::now(),
             me: self.me().clone(),
             holds: holds?,
             sessions: sessions?,
             history: history?,
-            targets: self.targets().into_iter().map(|view| view.info).collect(),
+            targets: self.targets().into_iter().map(shown_target).collect(),
         })
     }
 
@@ -265,6 +263,90 @@ impl<'a> Operations<'a> {
         answering.await.map_err(failed)?
     }
 
+    /// The way to watch a session that runs on this node, where policy lets them. The audit knows before anything is
+    /// shown, and the session's person is told where policy says so.
+    ///
+    /// # Errors
+    /// When they may not, it does not run here, or something fails.
+    pub async fn watch(&self, session: SessionId) -> Result<Live, Refusal> {
+        let services = &self.visit.services;
+        let summary = self.known(session).await?;
+        let resource = Resource::Session {
+            owner: &summary.subject,
+            target: &summary.target,
+        };
+        let permit = self.permit(Action::Watch, resource)?;
+        if let Some(end) = summary.ended {
+            return Err(format!(
+                "session `{session}` has ended ({}); `replay {session}` shows it",
+                end.how
+            ));
+        }
+        let live = services.registry.live(&session).ok_or_else(|| {
+            format!("session `{session}` runs on another node of the bastion: watch it there")
+        })?;
+        let me = self.me();
+        let event = AuditEvent::Watched {
+            session,
+            person: me.subject.clone(),
+            name: me.name.to_string(),
+        };
+        let told = services.audit.append(event, Timestamp::now()).await;
+        told.map_err(failed)?;
+        match permit.tell() {
+            Tell::Nobody => {}
+            Tell::Owner => {
+                let text = format!("{} watches this session", me.name);
+                services.registry.tell(&session, Message::Shown(text));
+            }
+        }
+        Ok(live)
+    }
+
+    async fn known(&self, session: SessionId) -> Result<SessionSummary, Refusal> {
+        let found = self.visit.services.store.session(&session).await;
+        let missing = || format!("there is no session `{session}`");
+        found.map_err(failed)?.ok_or_else(missing)
+    }
+
+    /// Orders that a session end at once, on whichever node it runs. The audit knows before it is ordered.
+    ///
+    /// # Errors
+    /// When they may not, it does not run, or something fails.
+    pub async fn end(&self, session: SessionId, reason: &str) -> Result<String, Refusal> {
+        let services = &self.visit.services;
+        let summary = self.known(session).await?;
+        let resource = Resource::Session {
+            owner: &summary.subject,
+            target: &summary.target,
+        };
+        self.permit(Action::Administer, resource)?;
+        if let Some(end) = summary.ended {
+            return Err(format!("session `{session}` has ended: {}", end.how));
+        }
+        let order = EndOrder {
+            by: self.me().clone(),
+            reason: hold::reason(reason),
+            at: Timestamp::now(),
+        };
+        let event = AuditEvent::EndOrdered {
+            session,
+            person: order.by.subject.clone(),
+            name: order.by.name.to_string(),
+            reason: order.reason.clone(),
+        };
+        // In a task of its own: a client that goes away meanwhile must not keep it from being done.
+        let (services, tasks) = (Arc::clone(services), services.tasks.clone());
+        let ordering = tasks.spawn(async move {
+            let appended = services.audit.append(event, order.at).await;
+            appended.map_err(failed)?;
+            let ordered = services.store.order_end(&session, &order).await;
+            ordered.map_err(failed)
+        });
+        ordering.await.map_err(failed)??;
+        Ok(format!("{session} ends now"))
+    }
+
     /// A certificate for the key that was proved in this connection, as a line for a file.
     ///
     /// # Errors
@@ -311,9 +393,7 @@ impl<'a> Operations<'a> {
     /// When there is none, they may not, or it cannot be read.
     pub async fn recording(&self, session: SessionId) -> Result<Recording<File>, Refusal> {
         let services = &self.visit.services;
-        let Some(summary) = services.store.session(&session).await.map_err(failed)? else {
-            return Err(format!("there is no session `{session}`"));
-        };
+        let summary = self.known(session).await?;
         self.permit(
             Action::Replay,
             Resource::Session {
@@ -364,6 +444,11 @@ impl<'a> Operations<'a> {
         });
         Ok(sessions)
     }
+}
+
+fn shown_target(view: TargetView) -> model::TargetView {
+    let TargetView { info, shell } = view;
+    model::TargetView { info, shell }
 }
 
 /// What an answer did, for the person who gave it.

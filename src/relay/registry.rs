@@ -1,13 +1,13 @@
-//! The sessions that run on this node, so that they can be told something or be ended.
+//! The sessions that run on this node, so that they can be told something or be ended at once.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::{mpsc, watch};
 
 use crate::domain::id::SessionId;
+use crate::record::Live;
 
 /// Messages to one session that may wait for its terminal.
 const MESSAGES: usize = 16;
@@ -27,7 +27,18 @@ pub enum Message {
 #[derive(Debug)]
 struct Running {
     messages: mpsc::Sender<Message>,
-    end: CancellationToken,
+    live: Option<Live>,
+    end: watch::Sender<Option<String>>,
+}
+
+impl Running {
+    fn order(&self, why: &str) {
+        self.end.send_if_modified(|order| {
+            let first = order.is_none();
+            order.get_or_insert_with(|| why.to_owned());
+            first
+        });
+    }
 }
 
 /// Sessions by identifier.
@@ -41,18 +52,38 @@ pub struct Entry {
     session: SessionId,
     /// What the session is told.
     pub messages: mpsc::Receiver<Message>,
-    /// Cancelled when the session is to end at once.
-    pub end: CancellationToken,
+    /// Whether the session is to end.
+    pub end: End,
+}
+
+/// Waits for the order that a session end at once.
+#[derive(Debug, Clone)]
+pub struct End(watch::Receiver<Option<String>>);
+
+impl End {
+    /// Returns when the session is to end, with the reason for its client. Safe to cancel.
+    pub async fn ordered(&mut self) -> String {
+        loop {
+            if let Some(why) = self.0.borrow_and_update().clone() {
+                return why;
+            }
+            if self.0.changed().await.is_err() {
+                // Whoever could order it is gone with the session's entry.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
 }
 
 impl Registry {
     /// Enters a session that starts.
     pub fn enter(&self, session: SessionId) -> Entry {
         let (sender, messages) = mpsc::channel(MESSAGES);
-        let end = CancellationToken::new();
+        let (order, end) = watch::channel(None);
         let running = Running {
             messages: sender,
-            end: end.clone(),
+            live: None,
+            end: order,
         };
         self.0
             .lock()
@@ -62,8 +93,22 @@ impl Registry {
             registry: self.clone(),
             session,
             messages,
-            end,
+            end: End(end),
         }
+    }
+
+    /// A session's recording runs: it can be watched.
+    pub fn recorded(&self, session: &SessionId, live: Live) {
+        let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = sessions.get_mut(session) {
+            running.live = Some(live);
+        }
+    }
+
+    /// The recording of a session that runs here.
+    pub fn live(&self, session: &SessionId) -> Option<Live> {
+        let sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.get(session)?.live.clone()
     }
 
     /// Shows a message on every session's terminal; one whose terminal is stuck misses it.
@@ -106,15 +151,23 @@ impl Registry {
         }
     }
 
+    /// Ends one session, where it runs here; the first reason stays.
+    pub fn end(&self, session: &SessionId, why: &str) {
+        let sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = sessions.get(session) {
+            running.order(why);
+        }
+    }
+
     /// Ends every session.
-    pub fn end_all(&self) {
+    pub fn end_all(&self, why: &str) {
         for running in self
             .0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .values()
         {
-            running.end.cancel();
+            running.order(why);
         }
     }
 

@@ -5,6 +5,7 @@ mod agents;
 mod course;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::oneshot;
@@ -32,6 +33,9 @@ use crate::flow::{Drain, idle_for};
 use crate::inspect::widget::{Nonce, Widget};
 use crate::record::{RecordError, Recorder};
 use course::Course;
+
+/// How long a client that does not read may keep a session that was ordered to end.
+const LAST_WORDS: Duration = Duration::from_millis(250);
 
 /// Runs one session on a channel, from the client's first request to the channel's end.
 pub async fn run(
@@ -147,6 +151,8 @@ impl Session<'_> {
                 return Ending::Refused(reason);
             }
         };
+        let live = course.recorder.live();
+        services.registry.recorded(&self.attached.session(), live);
         let ending = self.relay(input, start, ground, &course, entry).await;
         Box::pin(self.finish(&course, &ending)).await;
         ending
@@ -202,12 +208,12 @@ impl Session<'_> {
                 Err(_) => std::future::pending().await,
             }
         };
-        let end = entry.end.clone();
+        let (mut end, mut ended) = (entry.end.clone(), entry.end.clone());
         let messages = self.pass_on(entry, recorder);
         let left = async {
             tokio::select! {
                 () = closed.wait() => "the client went away",
-                () = end.cancelled() => "the session was ended",
+                _ = ended.ordered() => "the session was ended",
                 _ = recorder.failed() => "the recording failed",
             }
         };
@@ -228,7 +234,7 @@ impl Session<'_> {
             end = input_side.run(&mut input, launch) => self.input_ended(end).await,
             error = recorder.failed() => self.recording_failed(&error).await,
             () = closed.wait() => Ending::ClientGone,
-            () = end.cancelled() => Ending::Refused("ended by the bastion".to_owned()),
+            why = end.ordered() => self.ended_by_order(why).await,
             idle = self.visit.pulse.stopped() => self.ended(idle_for(idle)).await,
             () = messages => Ending::TargetGone,
             () = agents => Ending::TargetGone,
@@ -269,6 +275,13 @@ impl Session<'_> {
     async fn ended(&self, reason: String) -> Ending {
         self.client.say(self.side, &reason).await;
         Ending::Refused(reason)
+    }
+
+    /// Its target is gone already: a client that does not read keeps nothing.
+    async fn ended_by_order(&self, why: String) -> Ending {
+        let said = self.client.say(self.side, &why);
+        let _ = tokio::time::timeout(LAST_WORDS, said).await;
+        Ending::Refused(why)
     }
 
     async fn recording_failed(&self, error: &RecordError) -> Ending {

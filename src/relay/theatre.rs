@@ -1,10 +1,11 @@
-//! Replaying a recording on a channel: a list to choose from, the player, and plain text for pipes.
+//! Recordings on a channel: a list to choose from, the player, a session as it runs, and plain text for pipes.
 
 use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use russh::ChannelMsg;
 use tokio::time::Instant;
 
@@ -15,9 +16,14 @@ use crate::domain::id::SessionId;
 use crate::domain::recording::SessionSummary;
 use crate::flow::{Drain, Item};
 use crate::record::{
-    AtEnd, IDLE, LEAVE, Player, Recording, ReplayOptions, TerminalSize, dump as dump_text,
-    player_command, summary,
+    AtEnd, IDLE, LEAVE, Live, Player, PlayerCommand, Recording, ReplayOptions, TerminalSize, Then,
+    dump as dump_text, player_command, summary,
 };
+
+/// How often the clock of a session that shows nothing new moves.
+const TICK: Duration = Duration::from_secs(1);
+/// Shortest time between two drawings of a running session.
+const FRAME: Duration = Duration::from_millis(20);
 
 /// Replays the session that was named, or lets the person choose one.
 pub async fn run(
@@ -64,6 +70,71 @@ pub async fn play(
         let _ = client.data(Bytes::from_static(LEAVE)).await;
     }
     played
+}
+
+/// Shows a running session until its viewer leaves it. What was shown stays when the session has ended.
+///
+/// # Errors
+/// When they may not watch it, it does not run here, or it cannot be read.
+pub async fn watch(
+    operations: &Operations<'_>,
+    client: &Client,
+    size: TerminalSize,
+    input: &mut Drain,
+    session: SessionId,
+) -> Result<(), String> {
+    let live = operations.watch(session).await?;
+    let watched = follow(operations, &live, client, size, input).await;
+    let _ = client.data(Bytes::from_static(LEAVE)).await;
+    watched
+}
+
+async fn follow(
+    operations: &Operations<'_>,
+    live: &Live,
+    client: &Client,
+    size: TerminalSize,
+    input: &mut Drain,
+) -> Result<(), String> {
+    let mut grows = live.grows();
+    let sitting = live.clone();
+    let seat = tokio::task::spawn_blocking(move || sitting.watch(size));
+    let mut seat = seat.await.map_err(failed)?.map_err(failed)?;
+    loop {
+        grows.mark_unchanged();
+        let (step, back) = blocking(seat, |seat| seat.advance(Timestamp::now())).await?;
+        seat = back;
+        if !step.bytes.is_empty() {
+            client.data(Bytes::from(step.bytes)).await.map_err(failed)?;
+        }
+        let due = async {
+            match step.then {
+                Then::More => {}
+                Then::Wait => {
+                    let _ = tokio::time::timeout(TICK, grows.changed()).await;
+                    tokio::time::sleep(FRAME).await;
+                }
+                Then::Over => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            item = input.next() => match item {
+                Some(Item::Data(data)) => {
+                    if player_command(data.bytes()).contains(&PlayerCommand::Quit) {
+                        return Ok(());
+                    }
+                }
+                Some(Item::Message(ChannelMsg::WindowChange { col_width, row_height, .. })) => {
+                    seat.resize(TerminalSize::near(col_width, row_height));
+                }
+                Some(Item::Message(_) | Item::Extended(..)) => {}
+                None => return Ok(()),
+            },
+            () = operations.draining() => return Err("the bastion is stopping; connect again".to_owned()),
+            () = due => {}
+        }
+    }
 }
 
 /// The clock that a player runs on.
@@ -128,16 +199,17 @@ async fn perform(
     }
 }
 
-/// Runs a step of the player, which reads the file, where blocking is allowed.
-async fn blocking<T, E>(
-    mut player: Player<File>,
-    work: impl FnOnce(&mut Player<File>) -> Result<T, E> + Send + 'static,
-) -> Result<(T, Player<File>), String>
+/// Runs a step of what reads a file where blocking is allowed.
+async fn blocking<S, T, E>(
+    mut reader: S,
+    work: impl FnOnce(&mut S) -> Result<T, E> + Send + 'static,
+) -> Result<(T, S), String>
 where
+    S: Send + 'static,
     T: Send + 'static,
     E: std::fmt::Display + Send + 'static,
 {
-    let done = tokio::task::spawn_blocking(move || work(&mut player).map(|value| (value, player)));
+    let done = tokio::task::spawn_blocking(move || work(&mut reader).map(|value| (value, reader)));
     done.await.map_err(failed)?.map_err(failed)
 }
 

@@ -1,4 +1,4 @@
-//! Wakes whoever waits for a hold to change. It says that something changed, not what: rows decide.
+//! Wakes whoever waits for a hold to change, or for the order to end a session. It says that something changed, not what: rows decide.
 //!
 //! Changes through this process wake at once, those of other nodes by PostgreSQL's NOTIFY. A wake-up that is lost is
 //! repaired by polling, which is also how other processes on one SQLite file are noticed.
@@ -12,22 +12,22 @@ use tokio::sync::watch;
 use crate::store::{Database, Store, StoreError, StoreUrl};
 
 /// Longest time until a change is looked for without a wake-up.
-pub const HOLD_POLL: Duration = Duration::from_secs(2);
+pub const CHANGE_POLL: Duration = Duration::from_secs(2);
 
 const CHANNEL: &str = "countersign_holds";
 
 /// Why a wait for changes ended. Either way the rows are to be read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Woken {
-    /// Some hold was opened, answered or ended.
+    /// Some hold was opened, answered or ended, or some session was ordered to end.
     Changed,
     /// It is time to look.
     Polled,
 }
 
-/// The wait for changes of holds.
+/// The wait for changes.
 #[derive(Debug)]
-pub struct HoldChanges {
+pub struct Changes {
     here: watch::Receiver<()>,
     elsewhere: Elsewhere,
 }
@@ -48,7 +48,7 @@ impl Store {
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn hold_changes(&self) -> Result<HoldChanges, StoreError> {
+    pub async fn changes(&self) -> Result<Changes, StoreError> {
         let here = self.changed.subscribe();
         let elsewhere = match &self.url {
             StoreUrl::Sqlite(_) => Elsewhere::Nothing,
@@ -57,11 +57,11 @@ impl Store {
                 listener: Some(self.timed(listen(url)).await?),
             },
         };
-        Ok(HoldChanges { here, elsewhere })
+        Ok(Changes { here, elsewhere })
     }
 
-    /// Tells everybody that a hold changed. The row is written already, so a failure here is repaired by polling.
-    pub(super) async fn hold_changed(&self) {
+    /// Tells everybody that something changed. The row is written already, so a failure here is repaired by polling.
+    pub(super) async fn changed(&self) {
         self.changed.send_replace(());
         match self.database {
             Database::Sqlite => {}
@@ -81,13 +81,13 @@ impl Store {
     }
 }
 
-impl HoldChanges {
-    /// Waits for a change, at most for [`HOLD_POLL`].
+impl Changes {
+    /// Waits for a change, at most for [`CHANGE_POLL`].
     pub async fn next(&mut self) -> Woken {
         tokio::select! {
             Ok(()) = self.here.changed() => Woken::Changed,
             () = self.elsewhere.notified() => Woken::Changed,
-            () = tokio::time::sleep(HOLD_POLL) => Woken::Polled,
+            () = tokio::time::sleep(CHANGE_POLL) => Woken::Polled,
         }
     }
 }

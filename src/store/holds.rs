@@ -78,7 +78,7 @@ impl Store {
         .await;
         match kept {
             Ok(()) => {
-                self.hold_changed().await;
+                self.changed().await;
                 Ok(())
             }
             Err(error) if error.is_duplicate() => Err(StoreError::Taken(id.clone())),
@@ -143,7 +143,7 @@ impl Store {
         match changed {
             0 => Err(StoreError::Conflict(id.clone())),
             _ => {
-                self.hold_changed().await;
+                self.changed().await;
                 Ok(Version(expected.0 + 1))
             }
         }

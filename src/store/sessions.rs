@@ -7,8 +7,8 @@ use sqlx::any::AnyRow;
 use crate::domain::id::SessionId;
 use crate::domain::name::NodeName;
 use crate::domain::principal::Subject;
-use crate::domain::recording::{SessionEnd, SessionSummary};
-use crate::store::{Store, StoreError, from_json, listed, to_json};
+use crate::domain::recording::{EndOrder, SessionEnd, SessionSummary};
+use crate::store::{LISTED, Store, StoreError, from_json, listed, to_json};
 
 /// How a session ended whose node stopped before it could say so.
 const INTERRUPTED: &str = "interrupted: the bastion stopped";
@@ -91,6 +91,62 @@ impl Store {
             0 => Err(StoreError::NotRunning(*session)),
             _ => Ok(()),
         }
+    }
+
+    /// Orders that a session end, and wakes the node that runs it. The first order stays.
+    ///
+    /// # Errors
+    /// [`StoreError::NotRunning`] when it does not run, or those of the database.
+    pub async fn order_end(&self, session: &SessionId, order: &EndOrder) -> Result<(), StoreError> {
+        let text = to_json(order)?;
+        let changed = self
+            .timed(async {
+                let done = sqlx::query(
+                    "UPDATE sessions SET end_order = COALESCE(end_order, $1) WHERE id = $2 AND ended IS NULL",
+                )
+                .bind(text)
+                .bind(session.to_string())
+                .execute(&self.writes)
+                .await?;
+                Ok(done.rows_affected())
+            })
+            .await?;
+        match changed {
+            0 => Err(StoreError::NotRunning(*session)),
+            _ => {
+                self.changed().await;
+                Ok(())
+            }
+        }
+    }
+
+    /// The sessions of a node that were ordered to end and have not.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn ordered_ends(
+        &self,
+        node: &NodeName,
+    ) -> Result<Vec<(SessionId, EndOrder)>, StoreError> {
+        let rows = self
+            .timed(async {
+                Ok(sqlx::query(
+                    "SELECT summary, end_order FROM sessions \
+                     WHERE node = $1 AND ended IS NULL AND end_order IS NOT NULL LIMIT $2",
+                )
+                .bind(node.as_str())
+                .bind(listed(LISTED))
+                .fetch_all(&self.reads)
+                .await?)
+            })
+            .await?;
+        let mut orders = Vec::new();
+        for row in &rows {
+            let (session, order): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+            let session: SessionSummary = from_json("a session", &session)?;
+            orders.push((session.id, from_json("an order to end a session", &order)?));
+        }
+        Ok(orders)
     }
 
     /// One session, where there is such a one.

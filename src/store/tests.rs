@@ -47,7 +47,10 @@ async fn the_store_story_on_postgres() {
 
     a_change_on_one_node_wakes_another(&server, &url).await;
     a_connection_outlives_the_runtime_that_needed_it_first(&url).await;
-    server.sql("bastion", "UPDATE countersign_schema SET version = 99");
+    server.sql(
+        "bastion",
+        "INSERT INTO countersign_schema (version) VALUES (99)",
+    );
     assert!(matches!(
         Store::open(&url).await,
         Err(StoreError::Newer { found: 99, .. })
@@ -110,7 +113,7 @@ async fn a_change_on_one_node_wakes_another(server: &PostgresServer, url: &Store
         Store::open(url).await.unwrap(),
         Store::open(url).await.unwrap(),
     );
-    let mut changes = other.hold_changes().await.unwrap();
+    let mut changes = other.changes().await.unwrap();
     one.hold_opened(&node("n1"), &hold(200, 1)).await.unwrap();
     assert_eq!(changes.next().await, Woken::Changed);
     assert_eq!(changes.next().await, Woken::Polled);
@@ -136,7 +139,7 @@ async fn a_change_on_one_node_wakes_another(server: &PostgresServer, url: &Store
 async fn a_change_wakes_whoever_waits_in_the_same_process() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&sqlite(&folder)).await.unwrap();
-    let mut changes = store.hold_changes().await.unwrap();
+    let mut changes = store.changes().await.unwrap();
     store.hold_opened(&node("n1"), &hold(1, 1)).await.unwrap();
     assert_eq!(changes.next().await, Woken::Changed);
     store.withdraw_orphans(&node("n1"), at(9)).await.unwrap();

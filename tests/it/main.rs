@@ -53,6 +53,8 @@ mod dashboard;
 
 mod replay;
 
+mod watching;
+
 mod scripts;
 
 mod sudo;

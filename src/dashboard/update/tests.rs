@@ -300,7 +300,11 @@ fn the_bell_rings_once_for_what_i_may_answer_and_for_nothing_else() {
     let mut dashboard = dashboard(vec![]);
     let mut see = |holds| dashboard.update(heard(snapshot(holds)));
     assert_eq!(see(vec![own()]), []);
-    assert_eq!(see(vec![own(), restart(), migrate()]), [Action::Bell]);
+    let rung = see(vec![own(), restart(), migrate()]);
+    let [Action::Bell(words)] = rung.as_slice() else {
+        panic!("one bell: {rung:?}")
+    };
+    assert!(words.contains("example.com asks for"), "{words}");
     assert_eq!(see(vec![own(), restart(), migrate()]), []);
     let mut others = may_answer(Hold::open(request(9, "id"), requirements(1, 5), at(0)));
     others.may_answer = false;
@@ -330,8 +334,10 @@ fn the_views_are_reached_by_number_and_by_tab() {
     let mut dashboard = three();
     for (key, view) in [
         (Key::Char('3'), View::History),
+        (Key::Tab, View::Targets),
         (Key::Tab, View::Waiting),
-        (Key::BackTab, View::History),
+        (Key::BackTab, View::Targets),
+        (Key::Char('4'), View::Targets),
         (Key::Char('2'), View::Sessions),
         (Key::Char('1'), View::Waiting),
     ] {
@@ -341,12 +347,89 @@ fn the_views_are_reached_by_number_and_by_tab() {
 }
 
 #[test]
-fn the_chosen_session_is_replayed() {
+fn a_chosen_session_that_runs_is_watched_and_one_that_ended_is_replayed() {
     let mut dashboard = three();
     press(&mut dashboard, Key::Char('2'));
-    press(&mut dashboard, Key::Down);
+    let running = dashboard.chosen_session().unwrap().id;
+    let enter = press(&mut dashboard, Key::Enter);
+    assert_eq!(enter, [Action::Watch(running)]);
+    press(&mut dashboard, Key::End);
+    let ended = dashboard.chosen_session().unwrap().id;
+    let enter = press(&mut dashboard, Key::Enter);
+    assert_eq!(enter, [Action::Replay(ended)]);
+}
+
+#[test]
+fn a_running_session_is_ended_with_the_reason_that_was_written() {
+    let mut dashboard = three();
+    press(&mut dashboard, Key::Char('2'));
     let session = dashboard.chosen_session().unwrap().id;
-    assert_eq!(press(&mut dashboard, Key::Enter), [Action::Replay(session)]);
+    press(&mut dashboard, Key::Char('x'));
+    for c in "quit now".chars() {
+        assert_eq!(press(&mut dashboard, Key::Char(c)), []);
+    }
+    let reason = "quit now".to_owned();
+    let ended = press(&mut dashboard, Key::Enter);
+    assert_eq!(ended, [Action::End { session, reason }]);
+    press(&mut dashboard, Key::Char('x'));
+    assert_eq!(press(&mut dashboard, Key::Escape), []);
+    press(&mut dashboard, Key::End);
+    press(&mut dashboard, Key::Char('x'));
+    assert!(toast(&dashboard).contains("has ended already"));
+    assert_eq!(press(&mut dashboard, Key::Enter).len(), 1, "it is replayed");
+}
+
+#[test]
+fn a_filter_narrows_every_list_and_hides_no_new_request_from_the_bell() {
+    let mut dashboard = three();
+    press(&mut dashboard, Key::Char('/'));
+    for c in "BOB@".chars() {
+        press(&mut dashboard, Key::Char(c));
+    }
+    let shown: Vec<_> = dashboard
+        .snapshot
+        .holds
+        .iter()
+        .map(|v| v.id().clone())
+        .collect();
+    assert_eq!(shown, [migrate().id().clone()]);
+    assert!(
+        dashboard
+            .snapshot
+            .sessions
+            .iter()
+            .all(|s| s.person.starts_with("bob"))
+    );
+    assert_eq!(press(&mut dashboard, Key::Enter), [], "the filter is kept");
+    assert_eq!(dashboard.answerable().count(), 2);
+    let new = may_answer(Hold::open(request(77, "id"), requirements(1, 5), at(0)));
+    let holds = vec![own(), restart(), migrate(), new];
+    let rung = dashboard.update(heard(snapshot(holds)));
+    assert!(matches!(rung.as_slice(), [Action::Bell(_)]), "{rung:?}");
+    assert_eq!(dashboard.snapshot.holds.len(), 1);
+    press(&mut dashboard, Key::Escape);
+    assert_eq!(dashboard.snapshot.holds.len(), 4);
+}
+
+#[test]
+fn lists_are_sorted_by_time_person_and_place_in_turn() {
+    let mut dashboard = three();
+    press(&mut dashboard, Key::Char('2'));
+    let people = |d: &Dashboard| -> Vec<String> {
+        let running = d.snapshot.sessions.iter().filter(|s| s.ended.is_none());
+        running.map(|s| s.person.clone()).collect()
+    };
+    assert_eq!(people(&dashboard), ["bob@example.com", "alice@example.com"]);
+    press(&mut dashboard, Key::Char('s'));
+    assert_eq!(people(&dashboard), ["alice@example.com", "bob@example.com"]);
+    press(&mut dashboard, Key::Char('s'));
+    assert_eq!(
+        people(&dashboard),
+        ["bob@example.com", "alice@example.com"],
+        "app7, db1"
+    );
+    press(&mut dashboard, Key::Char('s'));
+    assert!(toast(&dashboard).contains("by time"));
 }
 
 #[test]
@@ -369,7 +452,7 @@ proptest::proptest! {
         for key in decoder.feed(&bytes).into_iter().chain("1ak\r".chars().map(Key::Char)) {
             let shown = match &dashboard.overlay {
                 Overlay::Dialogue(dialogue) => Some(dialogue.shown.hold.digest().clone()),
-                Overlay::None | Overlay::Help | Overlay::Notice(_) => None,
+                Overlay::None | Overlay::Help | Overlay::Ending(_) | Overlay::Notice(_) => None,
             };
             for action in dashboard.update(Message::Keys(key)) {
                 if let Action::Answer { digest, reason, .. } = action {

@@ -7,7 +7,9 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Paragraph};
 
 use crate::dashboard::keymap::{self, Place, Told};
-use crate::dashboard::model::{Dashboard, Dialogue, HoldView, ReasonLine, Toast, Tone, View, text};
+use crate::dashboard::model::{
+    Dashboard, Dialogue, EndDialogue, HoldView, LineEdit, Toast, Tone, View, text,
+};
 use crate::domain::action::ReasonRule;
 use crate::domain::hold::{Answer, REASON_CHARS};
 
@@ -22,7 +24,7 @@ const NOTICE_COLUMNS: u16 = 56;
 /// Widest passing message.
 const TOAST_COLUMNS: u16 = 60;
 /// Size of the help.
-const HELP_SIZE: (u16, u16) = (76, 18);
+const HELP_SIZE: (u16, u16) = (76, 20);
 
 pub(super) fn dialogue(
     frame: &mut Frame<'_>,
@@ -61,6 +63,35 @@ pub(super) fn dialogue(
     let sending = dashboard.is_on_its_way(view.id());
     reason(frame, reason_area, &dialogue.reason, required, sending);
     frame.render_widget(state(dialogue, sending), problem_area);
+}
+
+/// The dialogue that ends a running session.
+pub(super) fn end_dialogue(frame: &mut Frame<'_>, area: Rect, dialogue: &EndDialogue) {
+    let session = &dialogue.session;
+    let columns = DIALOGUE_COLUMNS.min(area.width.saturating_sub(4));
+    let width = columns.saturating_sub(4);
+    let whose = [
+        (text(&session.person), theme::strong()),
+        (format!(" on {}", session.destination), theme::plain()),
+    ];
+    let asked = [(session.asked.clone(), theme::quiet())];
+    let words = "It is cut off at once, with what it runs on the target. Its person is told who ended it and why.";
+    let mut lines = flow::lines(&whose, width);
+    lines.extend(flow::lines(&asked, width).into_iter().take(3));
+    lines.push(Line::default());
+    lines.extend(flow::lines(&[(words.to_owned(), theme::plain())], width));
+    lines.push(Line::default());
+    let height = u16::try_from(lines.len()).unwrap_or(u16::MAX);
+    let outer = over(frame, area, columns, height.saturating_add(5));
+    let title = Line::styled(format!(" End {} ", session.id), theme::bad());
+    let block = theme::panel(title, theme::bad());
+    let inner = block.inner(outer);
+    frame.render_widget(block, outer);
+    let [text_area, reason_area] =
+        Layout::vertical([Constraint::Length(height), Constraint::Length(3)]).areas(inner);
+    frame.render_widget(Paragraph::new(lines), text_area);
+    let rule = ReasonRule::Optional;
+    reason(frame, reason_area, &dialogue.reason, rule, false);
 }
 
 /// What would be answered, in at most `room` lines beside the fixed ones. The risks come before the command's end.
@@ -104,7 +135,7 @@ fn state(dialogue: &Dialogue, sending: bool) -> Line<'static> {
     }
 }
 
-fn reason(frame: &mut Frame<'_>, area: Rect, reason: &ReasonLine, rule: ReasonRule, sending: bool) {
+fn reason(frame: &mut Frame<'_>, area: Rect, reason: &LineEdit, rule: ReasonRule, sending: bool) {
     let title = match rule {
         ReasonRule::Required => " reason, required ",
         ReasonRule::Optional => " reason ",
@@ -127,7 +158,7 @@ fn reason(frame: &mut Frame<'_>, area: Rect, reason: &ReasonLine, rule: ReasonRu
 }
 
 /// The longest ending of a text that takes at most `width` columns.
-fn ending(text: &str, width: usize) -> &str {
+pub(super) fn ending(text: &str, width: usize) -> &str {
     let mut starts = text.char_indices().map(|(at, _)| at);
     let fits = |at: &usize| text.get(*at..).is_some_and(|t| flow::width(t) <= width);
     starts
@@ -190,6 +221,7 @@ pub(super) fn help(frame: &mut Frame<'_>, area: Rect, dashboard: &Dashboard) {
         View::Waiting => Place::Waiting,
         View::Sessions => Place::Sessions,
         View::History => Place::History,
+        View::Targets => Place::Targets,
     };
     frame.render_widget(Paragraph::new(keys(place)), left);
     frame.render_widget(Paragraph::new(legend(right.width)), right);

@@ -23,7 +23,7 @@ const LABEL: usize = 9;
 
 pub(super) fn sessions(frame: &mut Frame<'_>, area: Rect, dashboard: &Dashboard) {
     let Some(chosen) = dashboard.chosen_session() else {
-        let words = "No session yet. Whoever opens a target appears here.";
+        let words = "No session that you may see. Whoever opens a target appears here.";
         return empty(frame, area, " Sessions ", words);
     };
     let [table_area, told_area] = split(area);
@@ -189,7 +189,12 @@ fn answer(lines: &mut Vec<Line<'static>>, label: &str, given: &Approval, width: 
     field(lines, label, &words, width);
 }
 
-fn field(lines: &mut Vec<Line<'static>>, label: &str, pieces: &[(String, Style)], width: u16) {
+pub(super) fn field(
+    lines: &mut Vec<Line<'static>>,
+    label: &str,
+    pieces: &[(String, Style)],
+    width: u16,
+) {
     let label_width = LABEL + 1;
     let room = width.saturating_sub(u16::try_from(label_width).unwrap_or(0));
     for (row, line) in flow::lines(pieces, room).into_iter().enumerate() {
@@ -199,11 +204,11 @@ fn field(lines: &mut Vec<Line<'static>>, label: &str, pieces: &[(String, Style)]
     }
 }
 
-fn split(area: Rect) -> [Rect; 2] {
+pub(super) fn split(area: Rect) -> [Rect; 2] {
     Layout::vertical([Constraint::Fill(1), Constraint::Length(TOLD_ROWS)]).areas(area)
 }
 
-type Row = Vec<(String, Style)>;
+pub(super) type Row = Vec<(String, Style)>;
 
 /// The widths of the columns: as wide as what is in them, within reason; the last has the rest.
 fn widths(heads: &[&str], rows: &[Row], all: usize) -> Vec<usize> {
@@ -220,7 +225,7 @@ fn widths(heads: &[&str], rows: &[Row], all: usize) -> Vec<usize> {
     widths
 }
 
-fn table(
+pub(super) fn table(
     frame: &mut Frame<'_>,
     area: Rect,
     title: &'static str,
@@ -273,13 +278,13 @@ fn row_line<'a>(
     Line::from(spans)
 }
 
-fn told(frame: &mut Frame<'_>, area: Rect, title: String, lines: Vec<Line<'static>>) {
+pub(super) fn told(frame: &mut Frame<'_>, area: Rect, title: String, lines: Vec<Line<'static>>) {
     let title = Line::styled(format!(" {title} "), theme::accent());
     let block = theme::panel(title, theme::border());
     frame.render_widget(Paragraph::new(lines).block(block), area);
 }
 
-fn empty(frame: &mut Frame<'_>, area: Rect, title: &'static str, words: &'static str) {
+pub(super) fn empty(frame: &mut Frame<'_>, area: Rect, title: &'static str, words: &'static str) {
     let block = theme::panel(Line::styled(title, theme::strong()), theme::border());
     let inner = block.inner(area);
     frame.render_widget(block, area);

@@ -89,6 +89,29 @@ fn what_waits_stands_beside_the_chosen_request() {
 }
 
 #[test]
+fn the_targets_tell_what_enforces_there_and_who_is_on_them() {
+    screens("targets", three(), |d| {
+        press(d, &[Key::Char('4'), Key::Down]);
+    });
+}
+
+#[test]
+fn a_filter_stands_beside_the_tabs_while_it_is_written() {
+    screens("filter", three(), |d| {
+        press(d, &[Key::Char('/')]);
+        type_in(d, "db1");
+    });
+}
+
+#[test]
+fn ending_a_session_is_asked_about_first() {
+    screens("end", three(), |d| {
+        press(d, &[Key::Char('2'), Key::Char('x')]);
+        type_in(d, "wrong database");
+    });
+}
+
+#[test]
 fn a_risky_request_tells_its_risks() {
     screens("risky", three(), |d| press(d, &[Key::Down]));
 }

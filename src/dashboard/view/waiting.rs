@@ -289,7 +289,7 @@ fn marks(view: &HoldView) -> Vec<Span<'static>> {
 fn nothing(frame: &mut Frame<'_>, area: Rect, dashboard: &Dashboard) {
     let snapshot = &dashboard.snapshot;
     let running = snapshot.sessions.iter().filter(|s| s.ended.is_none());
-    let production = snapshot.targets.iter().filter(|t| is_production(t));
+    let production = snapshot.targets.iter().filter(|t| is_production(&t.info));
     let sessions = match running.count() {
         1 => "1 session running".to_owned(),
         many => format!("{many} sessions running"),

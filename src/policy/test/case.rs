@@ -172,7 +172,8 @@ impl Case {
                 info = target()?;
                 Resource::Target(&info)
             }
-            Action::Watch | Action::Replay => {
+            Action::Administer if self.target.is_none() => Resource::Bastion,
+            Action::Watch | Action::Replay | Action::Administer => {
                 info = target()?;
                 let owner = if self.own {
                     &principal.subject
@@ -188,7 +189,6 @@ impl Case {
                 request = self.request(target()?)?;
                 Resource::Hold(&request)
             }
-            Action::Administer => Resource::Bastion,
         };
         Ok(set.explain(&Question {
             principal: &principal,

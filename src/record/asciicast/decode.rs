@@ -55,6 +55,8 @@ pub struct Decoder<R> {
     at: Duration,
     buffer: Vec<u8>,
     over: bool,
+    /// Whether it was the source's end, and no error, that ended it.
+    ended: bool,
 }
 
 impl<R: BufRead> Decoder<R> {
@@ -69,6 +71,7 @@ impl<R: BufRead> Decoder<R> {
             at: Duration::ZERO,
             buffer: Vec::new(),
             over: false,
+            ended: false,
         };
         match decoder.read_line()? {
             Line::End => Err(DecodeError::Empty),
@@ -91,6 +94,13 @@ impl<R: BufRead> Decoder<R> {
         self.read_line().map(|_| ())
     }
 
+    /// Looks for more behind the source's end. After an error there is nothing more.
+    pub fn resume(&mut self) {
+        if std::mem::take(&mut self.ended) {
+            self.over = false;
+        }
+    }
+
     fn read_line(&mut self) -> Result<Line, DecodeError> {
         self.buffer.clear();
         self.line += 1;
@@ -110,7 +120,11 @@ impl<R: BufRead> Decoder<R> {
         loop {
             let end = self.read_line()?;
             match end {
-                Line::End => return Ok(None),
+                Line::End => {
+                    self.line -= 1;
+                    self.ended = true;
+                    return Ok(None);
+                }
                 Line::Whole | Line::Cut => {}
             }
             let blank = self.buffer.trim_ascii().is_empty();

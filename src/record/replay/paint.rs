@@ -12,7 +12,7 @@ use crate::record::asciicast::TerminalSize;
 use crate::record::drawable;
 
 /// What the viewer's terminal shows.
-pub(super) struct Painter {
+pub(in crate::record) struct Painter {
     view: TerminalSize,
     /// The rows above the status line; `None` is a blank cell.
     shown: Vec<Vec<Option<Cell>>>,
@@ -23,7 +23,7 @@ pub(super) struct Painter {
 }
 
 impl Painter {
-    pub(super) fn new(view: TerminalSize) -> Self {
+    pub(in crate::record) fn new(view: TerminalSize) -> Self {
         let row = vec![None; view.cols().into()];
         Self {
             view,
@@ -35,7 +35,7 @@ impl Painter {
     }
 
     /// Makes the terminal show `screen` above `status`.
-    pub(super) fn paint(&mut self, screen: &Screen, status: &str, into: &mut Vec<u8>) {
+    pub(in crate::record) fn paint(&mut self, screen: &Screen, status: &str, into: &mut Vec<u8>) {
         let mut out = String::new();
         self.begin(&mut out);
         let (cursor_row, cursor_col) = screen.cursor_position();
@@ -53,7 +53,7 @@ impl Painter {
     }
 
     /// Changes the status line alone.
-    pub(super) fn paint_status(&mut self, status: &str, into: &mut Vec<u8>) {
+    pub(in crate::record) fn paint_status(&mut self, status: &str, into: &mut Vec<u8>) {
         let mut out = String::new();
         self.begin(&mut out);
         self.end(&out, status, self.cursor, into);

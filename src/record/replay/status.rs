@@ -84,7 +84,8 @@ impl Status<'_> {
     }
 }
 
-fn clock(time: Duration) -> String {
+/// `mm:ss`, or `h:mm:ss`.
+pub(in crate::record) fn clock(time: Duration) -> String {
     let seconds = time.as_secs();
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     match hours {
@@ -97,7 +98,8 @@ fn width(text: &str) -> usize {
     text.chars().map(|c| c.width().unwrap_or(0)).sum()
 }
 
-fn fit(text: &str, cols: usize) -> String {
+/// The text in exactly so many columns.
+pub(in crate::record) fn fit(text: &str, cols: usize) -> String {
     let mut line = String::new();
     let mut used = 0;
     for c in text.chars().filter(|c| drawable(*c)) {

@@ -13,10 +13,13 @@ use tokio::time::Instant;
 
 use crate::record::asciicast::utf8::Joiner;
 use crate::record::asciicast::{Encoder, TerminalSize};
+use crate::record::live::Audience;
 use crate::record::writer::{Entry, Finished, Meter, Outcome, QUEUE_EVENTS, RecordError, State};
 
 /// Longest that output stays in memory.
 pub(super) const FLUSH_TIME: Duration = Duration::from_millis(500);
+/// The same while somebody watches.
+const WATCHED_TIME: Duration = Duration::from_millis(25);
 /// Longest that a batch may take to be written.
 pub(super) const WRITE_TIME: Duration = Duration::from_secs(30);
 /// So much output is written before its time.
@@ -65,8 +68,8 @@ struct Reel {
 }
 
 impl Reel {
-    /// Writes a batch. Only a session with much output keeps the buffer.
-    fn write(&mut self, lines: Vec<Line>) -> io::Result<()> {
+    /// Writes a batch, and gives the file's length. Only a session with much output keeps the buffer.
+    fn write(&mut self, lines: Vec<Line>) -> io::Result<u64> {
         let before = self.bytes;
         for line in lines {
             self.encode(line);
@@ -78,7 +81,8 @@ impl Reel {
         if self.bytes - before < BATCH_BYTES as u64 {
             self.text = Vec::new();
         }
-        self.sink.flush()
+        self.sink.flush()?;
+        Ok(self.bytes)
     }
 
     fn encode(&mut self, line: Line) {
@@ -132,7 +136,8 @@ impl Disk {
         }
     }
 
-    pub(super) async fn write(&mut self, lines: Vec<Line>) -> Result<(), RecordError> {
+    /// Writes lines, and gives the file's length.
+    pub(super) async fn write(&mut self, lines: Vec<Line>) -> Result<u64, RecordError> {
         self.with_reel(|reel| reel.write(lines)).await
     }
 
@@ -167,6 +172,7 @@ pub(super) struct Writer {
     disk: Disk,
     entries: mpsc::Receiver<Entry>,
     meter: Arc<Meter>,
+    audience: Arc<Audience>,
     batch: Vec<Line>,
     /// Bytes of output in the batch.
     gathered: usize,
@@ -183,11 +189,17 @@ enum End {
 }
 
 impl Writer {
-    pub(super) fn new(disk: Disk, entries: mpsc::Receiver<Entry>, meter: Arc<Meter>) -> Self {
+    pub(super) fn new(
+        disk: Disk,
+        entries: mpsc::Receiver<Entry>,
+        meter: Arc<Meter>,
+        audience: Arc<Audience>,
+    ) -> Self {
         Self {
             disk,
             entries,
             meter,
+            audience,
             batch: Vec::new(),
             gathered: 0,
             due: Instant::now(),
@@ -214,6 +226,7 @@ impl Writer {
                 report.send_replace(State::Failed(error));
             }
         }
+        self.audience.over();
     }
 
     async fn take_entries(&mut self) -> Result<End, RecordError> {
@@ -242,7 +255,12 @@ impl Writer {
 
     async fn take(&mut self, entry: Entry) -> Result<Option<End>, RecordError> {
         if self.batch.is_empty() {
-            self.due = Instant::now() + FLUSH_TIME;
+            let within = if self.audience.is_there() {
+                WATCHED_TIME
+            } else {
+                FLUSH_TIME
+            };
+            self.due = Instant::now() + within;
         }
         match entry {
             Entry::Output { at, bytes, room } => {
@@ -294,6 +312,7 @@ impl Writer {
             }
         };
         let finished = self.disk.finish(std::mem::take(&mut self.batch)).await?;
+        self.audience.written(finished.bytes);
         Ok((finished, reply))
     }
 
@@ -303,6 +322,8 @@ impl Writer {
 
     async fn flush(&mut self) -> Result<(), RecordError> {
         self.gathered = 0;
-        self.disk.write(std::mem::take(&mut self.batch)).await
+        let written = self.disk.write(std::mem::take(&mut self.batch)).await?;
+        self.audience.written(written);
+        Ok(())
     }
 }

@@ -1,5 +1,6 @@
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::mpsc as blocking;
 
@@ -84,7 +85,10 @@ impl Memory {
 
 async fn record_to(memory: &Memory, limit: RecordLimit) -> Recorder {
     let sink = Box::new(memory.clone());
-    Recorder::on(sink, opening(), limit).await.unwrap().0
+    Recorder::on(sink, PathBuf::new(), opening(), limit)
+        .await
+        .unwrap()
+        .0
 }
 
 fn output(millis: u64, text: &str) -> Event {
@@ -250,7 +254,13 @@ async fn a_full_disk_fails_every_later_call_and_tells_the_session() {
 #[tokio::test]
 async fn no_session_starts_on_a_full_disk() {
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let refused = Recorder::on(Box::new(full), opening(), RecordLimit::Everything).await;
+    let refused = Recorder::on(
+        Box::new(full),
+        PathBuf::new(),
+        opening(),
+        RecordLimit::Everything,
+    )
+    .await;
     assert!(matches!(refused, Err(RecordError::Write(_))));
 }
 

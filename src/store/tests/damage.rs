@@ -100,7 +100,7 @@ async fn a_database_of_a_newer_program_is_refused() {
     let file = File::holding(&database().await);
     let url = StoreUrl::Sqlite(file.path());
     let store = Store::open(&url).await.unwrap();
-    sqlx::query("UPDATE countersign_schema SET version = 99")
+    sqlx::query("INSERT INTO countersign_schema (version) VALUES (99)")
         .execute(&store.writes)
         .await
         .unwrap();

@@ -16,7 +16,7 @@ use crate::domain::principal::{KeyFingerprint, Principal, PrincipalKind, Subject
 use crate::domain::recording::SessionSummary;
 use crate::domain::request::ApprovalRequest;
 use crate::domain::target::{Destination, TargetInfo};
-use crate::domain::verdict::{Circumstances, Question, Resource, Verdict};
+use crate::domain::verdict::{Circumstances, Question, Resource, Tell, Verdict};
 use crate::store::{AuditEntry, HoldState, Login};
 
 /// A time some seconds after the tests' noon.
@@ -150,7 +150,7 @@ pub(super) fn answered(hold: Hold, answer: Answer, who: &str) -> HoldState {
             forward: None,
         },
     };
-    let Verdict::Allow(permit) = Verdict::allow(&question, BTreeSet::new()) else {
+    let Verdict::Allow(permit) = Verdict::allow(&question, BTreeSet::new(), Tell::Nobody) else {
         panic!("allowed is allowed")
     };
     let reason = "CHG-1042";

@@ -3,7 +3,7 @@
 use crate::domain::audit::{ChainVerifier, RecordHash};
 use crate::domain::hold::Answer;
 use crate::domain::id::HoldId;
-use crate::domain::recording::SessionEnd;
+use crate::domain::recording::{EndOrder, SessionEnd};
 use crate::store::tests::fixtures::{
     answered, at, hold, key, login, node, person, session, session_id, stopped,
 };
@@ -121,6 +121,24 @@ async fn sessions_start_and_end_once(store: &Store) {
         .await
         .unwrap();
 
+    let order = EndOrder {
+        by: person("carol"),
+        reason: "wrong window".to_owned(),
+        at: at(4),
+    };
+    store.order_end(&session_id(1), &order).await.unwrap();
+    let later = EndOrder {
+        reason: "again".to_owned(),
+        ..order.clone()
+    };
+    store.order_end(&session_id(1), &later).await.unwrap();
+    assert_eq!(
+        store.ordered_ends(&n1).await.unwrap(),
+        [(session_id(1), order.clone())],
+        "the first order stays"
+    );
+    assert_eq!(store.ordered_ends(&n2).await.unwrap(), []);
+
     let end = SessionEnd {
         at: at(5),
         how: "exit \0 0".to_owned(),
@@ -128,6 +146,9 @@ async fn sessions_start_and_end_once(store: &Store) {
     store.session_ended(&session_id(1), &end).await.unwrap();
     let twice = store.session_ended(&session_id(1), &end).await;
     assert!(matches!(twice, Err(StoreError::NotRunning(id)) if id == session_id(1)));
+    assert_eq!(store.ordered_ends(&n1).await.unwrap(), [], "it was obeyed");
+    let late = store.order_end(&session_id(1), &order).await;
+    assert!(matches!(late, Err(StoreError::NotRunning(_))), "{late:?}");
     let ended = store.session(&session_id(1)).await.unwrap().unwrap();
     assert_eq!(ended.ended, Some(end));
     let runs = store.session(&session_id(2)).await.unwrap();

@@ -1,17 +1,17 @@
-//! The one line in which an approver writes why.
+//! A line that is written in: why an approver answers, or what a list is filtered by.
 
 use crate::domain::command::shows_as_itself;
 use crate::domain::hold::REASON_CHARS;
 
 /// A line of text with a cursor. It holds only characters that are what they look like, and at most [`REASON_CHARS`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ReasonLine {
+pub struct LineEdit {
     before: Vec<char>,
     /// What follows the cursor, the nearest character last.
     after: Vec<char>,
 }
 
-impl ReasonLine {
+impl LineEdit {
     /// The whole line.
     pub fn text(&self) -> String {
         self.before.iter().chain(self.after.iter().rev()).collect()
@@ -93,8 +93,8 @@ impl ReasonLine {
 mod tests {
     use super::*;
 
-    fn line(text: &str) -> ReasonLine {
-        let mut line = ReasonLine::default();
+    fn line(text: &str) -> LineEdit {
+        let mut line = LineEdit::default();
         line.paste(text);
         line
     }
