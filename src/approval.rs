@@ -4,6 +4,7 @@
 //! compare-and-swap, and whoever waits reads the row. Waking is only a hint that something changed, and a missed one
 //! is repaired by looking again. Who may answer is policy's business: an answer comes with its permit.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -65,6 +66,7 @@ pub struct Approvals {
     store: Store,
     node: NodeName,
     changes: watch::Sender<u64>,
+    list: watch::Sender<Arc<Vec<Arc<Hold>>>>,
 }
 
 impl Approvals {
@@ -74,12 +76,18 @@ impl Approvals {
             store,
             node,
             changes: watch::Sender::new(0),
+            list: watch::Sender::default(),
         }
     }
 
     /// Wakes whenever a hold changed on this node.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
+    }
+
+    /// What waits, as [`Approvals::follow`] read it last: once for whoever looks on. It wakes at every change.
+    pub fn list(&self) -> watch::Receiver<Arc<Vec<Arc<Hold>>>> {
+        self.list.subscribe()
     }
 
     fn changed(&self) {
@@ -255,6 +263,7 @@ impl Approvals {
     pub async fn follow(&self) {
         match self.store.changes().await {
             Ok(mut changes) => loop {
+                self.read_list().await;
                 match changes.next().await {
                     Woken::Changed => self.changed(),
                     // Waiters look for themselves.
@@ -264,6 +273,21 @@ impl Approvals {
             Err(error) => {
                 tracing::error!(%error, "changes of requests on other nodes are seen a second late")
             }
+        }
+    }
+
+    /// Reads what waits for whoever looks on. A list that cannot be read stays as it was: an answer is checked anew.
+    async fn read_list(&self) {
+        match self.store.waiting().await {
+            Ok(waiting) => {
+                let waiting: Vec<_> = waiting.into_iter().map(Arc::new).collect();
+                self.list.send_if_modified(|list| {
+                    let changed = **list != waiting;
+                    *list = Arc::new(waiting);
+                    changed
+                });
+            }
+            Err(error) => tracing::error!(%error, "what waits could not be read"),
         }
     }
 

@@ -119,6 +119,8 @@ pub struct Services {
     pub sudos: sudo::Sudos,
     /// Sessions that run on this node.
     pub registry: registry::Registry,
+    /// Who may answer what waits.
+    pub approver_groups: operations::ApproverGroups,
     /// Every task of every connection.
     pub tasks: TaskTracker,
     /// Cancelled when no new connection or session is taken any more.
@@ -164,6 +166,7 @@ impl Services {
             turns: Turns::default(),
             sudos: sudo::Sudos::default(),
             registry: registry::Registry::default(),
+            approver_groups: operations::ApproverGroups::default(),
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),
         })

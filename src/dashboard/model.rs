@@ -7,6 +7,8 @@ mod arrange;
 mod chosen;
 mod line_edit;
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::dashboard::keymap::Place;
@@ -52,7 +54,7 @@ pub struct TargetView {
 #[derive(Debug, Clone)]
 pub struct HoldView {
     /// The hold.
-    pub hold: Hold,
+    pub hold: Arc<Hold>,
     /// Whether policy names the viewer among those who may answer.
     pub may_answer: bool,
     /// The groups whose members may answer, for people.

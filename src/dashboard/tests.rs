@@ -1,6 +1,7 @@
 //! People, requests and moments for the tests of the dashboard.
 
 use std::num::NonZeroU8;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -121,7 +122,7 @@ pub(super) fn requirements(approvals: u8, minutes: u64) -> Requirements {
 
 pub(super) fn may_answer(hold: Hold) -> HoldView {
     HoldView {
-        hold,
+        hold: Arc::new(hold),
         may_answer: true,
         approvers: vec!["sre-leads".parse().unwrap()],
     }
@@ -215,7 +216,7 @@ pub(super) fn answered(hold: Hold, by: &Principal, answer: Answer, why: &str) ->
 }
 
 pub(super) fn resolved(view: HoldView, by: &Principal, answer: Answer, why: &str) -> Resolved {
-    match answered(view.hold, by, answer, why) {
+    match answered(Hold::clone(&view.hold), by, answer, why) {
         Answered::Resolved(resolved) => *resolved,
         Answered::Waiting(_) => panic!("the hold waits for more people"),
     }
@@ -275,7 +276,7 @@ pub(super) fn history() -> Vec<HistoryEntry> {
     let numbered = |mut view: HoldView, number: u32| {
         let mut request = view.hold.request().clone();
         request.hold = HoldId::new(number);
-        view.hold = Hold::open(request, requirements(1, 5), at(-200));
+        view.hold = Arc::new(Hold::open(request, requirements(1, 5), at(-200)));
         view
     };
     let approved = resolved(
@@ -287,9 +288,11 @@ pub(super) fn history() -> Vec<HistoryEntry> {
     let dave = person("dave", &["sre-leads"]);
     let why = "not during the backup; try again after 14:00 and tell me";
     let refused = resolved(numbered(restart(), 2), &dave, Answer::Refuse, why);
-    let expired = numbered(own(), 3).hold.expire(at(900)).unwrap();
+    let expired = Hold::clone(&numbered(own(), 3).hold)
+        .expire(at(900))
+        .unwrap();
     let withdrawn = numbered(restart(), 4).hold;
-    let withdrawn = withdrawn.withdraw("the client went away", at(-3000));
+    let withdrawn = Hold::clone(&withdrawn).withdraw("the client went away", at(-3000));
     let mut entries: Vec<HistoryEntry> = [&approved, &refused, &expired, &withdrawn]
         .into_iter()
         .map(HistoryEntry::from)

@@ -20,7 +20,7 @@ pub enum EnforcementLayer {
 }
 
 /// A target as policy, screens and the audit see it. How it is dialled is configuration.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TargetInfo {
     /// The name that certificates and the audit use.
     pub name: TargetName,

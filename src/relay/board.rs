@@ -106,7 +106,7 @@ impl Board<'_> {
 
     async fn relay(&mut self, input: &mut Drain) -> Result<Ending, String> {
         let mut decoder = KeyDecoder::new();
-        let mut changes = self.visit.services.approvals.changes();
+        let mut changes = self.visit.services.approvals.list();
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {

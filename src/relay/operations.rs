@@ -1,5 +1,7 @@
 //! What a person may ask of the bastion itself, each question put to policy: used by the commands and the dashboard.
 
+mod memo;
+
 use std::fs::File;
 use std::sync::Arc;
 
@@ -16,13 +18,15 @@ use crate::domain::audit::AuditEvent;
 use crate::domain::command::CommandDigest;
 use crate::domain::hold::{self, Answer, Answered, Hold, Resolution};
 use crate::domain::id::{HoldId, SessionId};
-use crate::domain::name::LoginName;
-use crate::domain::principal::Principal;
+use crate::domain::name::{GroupName, LoginName};
+use crate::domain::principal::{Principal, Subject};
 use crate::domain::recording::{EndOrder, SessionSummary};
+use crate::domain::request::ApprovalRequest;
 use crate::domain::target::TargetInfo;
 use crate::domain::verdict::{Circumstances, Denial, Permit, Question, Resource, Tell, Verdict};
 use crate::record::{Library, Live, Recording};
 use crate::store::{SessionFilter, Which};
+pub use memo::Memo;
 
 /// How many sessions and ended requests lists look at.
 const LISTED: u32 = 200;
@@ -43,7 +47,16 @@ pub struct TargetView {
 /// The operations of one identified person.
 pub struct Operations<'a> {
     visit: &'a Arc<Visit>,
+    /// Which requests they may answer.
+    answerable: Memo<HoldId, bool>,
+    /// Which sessions they may see.
+    visible: Memo<(Subject, TargetInfo), bool>,
+    /// The targets that they may open.
+    targets: Memo<(), Vec<TargetView>>,
 }
+
+/// The groups that may answer a request, which are the same for whoever looks.
+pub type ApproverGroups = Memo<HoldId, Vec<GroupName>>;
 
 fn failed(error: impl std::fmt::Display) -> Refusal {
     error.to_string()
@@ -52,7 +65,12 @@ fn failed(error: impl std::fmt::Display) -> Refusal {
 impl<'a> Operations<'a> {
     /// What the person behind `visit` may ask.
     pub fn new(visit: &'a Arc<Visit>) -> Self {
-        Self { visit }
+        Self {
+            visit,
+            answerable: Memo::default(),
+            visible: Memo::default(),
+            targets: Memo::default(),
+        }
     }
 
     /// Returns when the node takes nothing new any more.
@@ -102,6 +120,12 @@ impl<'a> Operations<'a> {
 
     /// The targets that they may connect to as at least one login.
     pub fn targets(&self) -> Vec<TargetView> {
+        let policy = self.visit.services.policy.current();
+        self.targets
+            .answer(policy.digest(), (), || self.targets_now())
+    }
+
+    fn targets_now(&self) -> Vec<TargetView> {
         let config = self.visit.services.config();
         let mut views = Vec::new();
         for target in config.targets.values() {
@@ -141,11 +165,15 @@ impl<'a> Operations<'a> {
     }
 
     fn sees(&self, session: &SessionSummary) -> bool {
-        let resource = Resource::Session {
-            owner: &session.subject,
-            target: &session.target,
-        };
-        self.may(Action::Watch, resource) || self.may(Action::Replay, resource)
+        let policy = self.visit.services.policy.current();
+        let about = (session.subject.clone(), session.target.clone());
+        self.visible.answer(policy.digest(), about, || {
+            let resource = Resource::Session {
+                owner: &session.subject,
+                target: &session.target,
+            };
+            self.may(Action::Watch, resource) || self.may(Action::Replay, resource)
+        })
     }
 
     /// The requests that wait: their own, and those that they may answer.
@@ -153,29 +181,42 @@ impl<'a> Operations<'a> {
     /// # Errors
     /// When the store fails.
     pub async fn requests(&self) -> Result<Vec<HoldView>, Refusal> {
-        let waiting = self
-            .visit
-            .services
-            .approvals
-            .waiting()
-            .await
-            .map_err(failed)?;
+        let waiting = self.visit.services.approvals.waiting().await;
+        let waiting = waiting.map_err(failed)?;
+        let shared: Vec<_> = waiting.into_iter().map(Arc::new).collect();
+        Ok(self.views(&shared))
+    }
+
+    /// What they may see of requests that wait.
+    fn views(&self, waiting: &[Arc<Hold>]) -> Vec<HoldView> {
         let policy = self.visit.services.policy.current();
         let now = Timestamp::now();
         let mut views = Vec::new();
-        for hold in waiting {
+        for hold in waiting.iter().filter(|hold| hold.expires() > now) {
             let mine = hold.request().requester.subject == self.me().subject;
-            let may_answer = !mine && self.may(Action::Approve, Resource::Hold(hold.request()));
+            let may_answer = !mine && self.may_answer(hold.request());
             if mine || may_answer {
-                let approvers = policy.approver_groups(hold.request(), now);
+                let id = hold.request().hold.clone();
+                let groups = &self.visit.services.approver_groups;
+                let approvers = groups.answer(policy.digest(), id, || {
+                    policy.approver_groups(hold.request(), now)
+                });
                 views.push(HoldView {
-                    hold,
+                    hold: Arc::clone(hold),
                     may_answer,
                     approvers,
                 });
             }
         }
-        Ok(views)
+        views
+    }
+
+    fn may_answer(&self, request: &ApprovalRequest) -> bool {
+        let policy = self.visit.services.policy.current();
+        let about = request.hold.clone();
+        self.answerable.answer(policy.digest(), about, || {
+            self.may(Action::Approve, Resource::Hold(request))
+        })
     }
 
     /// Requests that have ended, as far as they may see them.
@@ -191,8 +232,7 @@ impl<'a> Operations<'a> {
             .await
             .map_err(failed)?;
         let concerns = |hold: &Hold| {
-            hold.request().requester.subject == self.me().subject
-                || self.may(Action::Approve, Resource::Hold(hold.request()))
+            hold.request().requester.subject == self.me().subject || self.may_answer(hold.request())
         };
         Ok(ended
             .iter()
@@ -206,12 +246,12 @@ impl<'a> Operations<'a> {
     /// # Errors
     /// When the store fails.
     pub async fn snapshot(&self) -> Result<Snapshot, Refusal> {
-        let (holds, sessions, history) =
-            tokio::join!(self.requests(), self.sessions(Which::All), self.history());
+        let (sessions, history) = tokio::join!(self.sessions(Which::All), self.history());
+        let waiting = Arc::clone(&self.visit.services.approvals.list().borrow());
         Ok(Snapshot {
             now: Timestamp::now(),
             me: self.me().clone(),
-            holds: holds?,
+            holds: self.views(&waiting),
             sessions: sessions?,
             history: history?,
             targets: self.targets().into_iter().map(shown_target).collect(),

@@ -141,7 +141,9 @@ fn nobody_begins_to_answer_their_own_request_or_one_of_others() {
 
 #[test]
 fn whoever_approved_already_waits_for_somebody_else() {
-    let Answered::Waiting(hold) = given(restart().hold, &carol(), Answer::Approve, "") else {
+    let Answered::Waiting(hold) =
+        given(Hold::clone(&restart().hold), &carol(), Answer::Approve, "")
+    else {
         panic!("it needs two");
     };
     let mut dashboard = dashboard(vec![may_answer(*hold)]);
@@ -206,7 +208,7 @@ fn another_command_under_the_same_name_is_not_answered() {
     let mut changed = migrate();
     let mut asked = changed.hold.request().clone();
     asked.command.bytes.extend(b"; rm -rf /");
-    changed.hold = Hold::open(asked, requirements(1, 5), at(-100));
+    changed.hold = Hold::open(asked, requirements(1, 5), at(-100)).into();
     dashboard.update(heard(snapshot(vec![changed, restart()])));
     assert!(notice(&dashboard).contains("is about another command now"));
 }
@@ -216,7 +218,8 @@ fn a_dialogue_stays_open_when_only_somebody_else_approved() {
     let mut dashboard = dashboard(vec![restart()]);
     press(&mut dashboard, Key::Char('a'));
     let dave = person("dave", &[]);
-    let Answered::Waiting(hold) = given(restart().hold, &dave, Answer::Approve, "") else {
+    let Answered::Waiting(hold) = given(Hold::clone(&restart().hold), &dave, Answer::Approve, "")
+    else {
         panic!("it needs two");
     };
     dashboard.update(heard(snapshot(vec![may_answer(*hold)])));
