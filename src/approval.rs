@@ -14,7 +14,7 @@ use crate::domain::action::Requirements;
 use crate::domain::command::CommandDigest;
 use crate::domain::hold::{Answer, AnswerError, Answered, Approval, Hold, Resolved};
 use crate::domain::id::HoldId;
-use crate::domain::name::NodeName;
+use crate::domain::name::{NodeName, PrincipalName};
 use crate::domain::principal::Principal;
 use crate::domain::request::ApprovalRequest;
 use crate::domain::verdict::Permit;
@@ -218,28 +218,43 @@ impl Approvals {
         Err(ApprovalError::Busy(id.clone()))
     }
 
-    /// Waits until a hold has ended, and ends it itself when its time is over.
+    /// The wait for the end of a hold, with what is heard of it meanwhile.
+    pub fn wait(&self, id: &HoldId) -> Waiting<'_> {
+        Waiting {
+            approvals: self,
+            id: id.clone(),
+            changes: self.changes(),
+            approved: 0,
+            seen: 0,
+        }
+    }
+
+    /// Notes that somebody who may answer a hold has it before them. A hold that ended meanwhile was seen too late.
     ///
     /// # Errors
-    /// When the store fails: whoever waits must treat that as a refusal.
-    pub async fn ended(&self, id: &HoldId) -> Result<Resolved, ApprovalError> {
-        let mut changes = self.changes();
-        loop {
-            changes.borrow_and_update();
+    /// When the store fails.
+    pub async fn seen(&self, id: &HoldId, by: &PrincipalName) -> Result<(), ApprovalError> {
+        for _ in 0..ATTEMPTS {
             let Some(stored) = self.store.hold(id).await? else {
-                return Err(ApprovalError::Unknown(id.clone()));
+                return Ok(());
             };
-            let hold = match stored.state {
-                HoldState::Resolved(resolved) => return Ok(*resolved),
-                HoldState::Waiting(hold) => hold,
+            let HoldState::Waiting(mut hold) = stored.state else {
+                return Ok(());
             };
-            let left = Duration::try_from(hold.expires().duration_since(Timestamp::now()))
-                .unwrap_or_default();
-            if left.is_zero() {
-                return self.end(id, Hold::expire).await;
+            if !hold.look(by) {
+                return Ok(());
             }
-            let _ = tokio::time::timeout(left.min(LOOK_AGAIN), changes.changed()).await;
+            let state = HoldState::Waiting(hold);
+            match self.store.transition(id, stored.version, &state).await {
+                Ok(_) => {
+                    self.changed();
+                    return Ok(());
+                }
+                Err(StoreError::Conflict(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
+        Err(ApprovalError::Busy(id.clone()))
     }
 
     /// Ends the holds whose time has been over for a while: whoever waited for one has ended it, or is gone.
@@ -310,5 +325,107 @@ impl Approvals {
     /// When the store fails.
     pub async fn history(&self, limit: u32) -> Result<Vec<Resolved>, ApprovalError> {
         Ok(self.store.resolved(limit).await?)
+    }
+}
+
+/// What is heard of a hold that is waited for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// Somebody approved, and it needs so many more.
+    Approved {
+        /// Their approval.
+        by: Approval,
+        /// How many are missing yet.
+        missing: usize,
+    },
+    /// Somebody who may answer has it before them.
+    Seen(PrincipalName),
+    /// It ended.
+    Ended(Box<Resolved>),
+}
+
+/// The wait for one hold.
+#[derive(Debug)]
+pub struct Waiting<'a> {
+    approvals: &'a Approvals,
+    id: HoldId,
+    changes: watch::Receiver<u64>,
+    /// Approvals that were told of.
+    approved: usize,
+    /// People that were told of.
+    seen: usize,
+}
+
+impl Waiting<'_> {
+    /// The next news. A hold whose time is over is ended here. Safe to cancel.
+    ///
+    /// # Errors
+    /// When the store fails: whoever waits must treat that as a refusal.
+    pub async fn next(&mut self) -> Result<News, ApprovalError> {
+        loop {
+            self.changes.borrow_and_update();
+            let Some(stored) = self.approvals.store.hold(&self.id).await? else {
+                return Err(ApprovalError::Unknown(self.id.clone()));
+            };
+            let hold = match stored.state {
+                HoldState::Resolved(resolved) => return Ok(News::Ended(resolved)),
+                HoldState::Waiting(hold) => hold,
+            };
+            if let Some(news) = self.news(&hold) {
+                return Ok(news);
+            }
+            let left = Duration::try_from(hold.expires().duration_since(Timestamp::now()))
+                .unwrap_or_default();
+            if left.is_zero() {
+                let ended = self.approvals.end(&self.id, Hold::expire).await?;
+                return Ok(News::Ended(Box::new(ended)));
+            }
+            let wait = left.min(LOOK_AGAIN);
+            let _ = tokio::time::timeout(wait, self.changes.changed()).await;
+        }
+    }
+
+    /// The end alone.
+    ///
+    /// # Errors
+    /// As [`Waiting::next`].
+    pub async fn ended(mut self) -> Result<Resolved, ApprovalError> {
+        loop {
+            if let News::Ended(resolved) = self.next().await? {
+                return Ok(*resolved);
+            }
+        }
+    }
+
+    fn news(&mut self, hold: &Hold) -> Option<News> {
+        if let Some(by) = hold.approvals().get(self.approved) {
+            self.approved += 1;
+            let needed = usize::from(hold.requirements().approvals.get());
+            return Some(News::Approved {
+                by: by.clone(),
+                missing: needed.saturating_sub(self.approved),
+            });
+        }
+        let name = hold.seen().get(self.seen)?;
+        self.seen += 1;
+        Some(News::Seen(name.clone()))
+    }
+}
+
+impl News {
+    /// In words for the requester; nothing of an end, which is told with its consequences.
+    pub fn told(&self) -> Option<String> {
+        match self {
+            Self::Approved { by, missing } => {
+                let name = &by.approver.name;
+                let said = match by.reason.as_str() {
+                    "" => String::new(),
+                    reason => format!(": \"{reason}\""),
+                };
+                Some(format!("approved by {name}{said}; {missing} more needed"))
+            }
+            Self::Seen(name) => Some(format!("{name} is looking at it")),
+            Self::Ended(_) => None,
+        }
     }
 }

@@ -7,6 +7,7 @@ mod arrange;
 mod chosen;
 mod line_edit;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -340,6 +341,8 @@ pub struct Dashboard {
     /// First line of the chosen request that is shown.
     pub(super) scroll: u16,
     pub(super) on_its_way: Option<OnItsWay>,
+    /// Requests whose requesters know that they are looked at.
+    pub(super) looked_at: BTreeSet<HoldId>,
     /// The hold that was answered here last; its end is no surprise.
     pub(super) answered: Option<HoldId>,
     /// Until when an answer is not begun, because the choice moved by itself.
@@ -366,6 +369,7 @@ impl Dashboard {
             target: Chosen::default(),
             scroll: 0,
             on_its_way: None,
+            looked_at: BTreeSet::new(),
             answered: None,
             unsettled_until: None,
             columns,

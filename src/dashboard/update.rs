@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use crate::dashboard::keymap::{self, Key, Order};
 use crate::dashboard::model::{
     Dashboard, Dialogue, EndDialogue, Extent, Filter, HoldView, LineEdit, Move, OnItsWay, Overlay,
-    Snapshot, Toast, Tone, View, text,
+    Snapshot, Standing, Toast, Tone, View, text,
 };
 use crate::dashboard::view;
 use crate::domain::action::ReasonRule;
@@ -63,6 +63,8 @@ pub enum Action {
         /// Why.
         reason: String,
     },
+    /// The requester may know that somebody looks at this hold.
+    Seen(HoldId),
     /// Replay a session on this terminal.
     Replay(SessionId),
     /// Watch a running session on this terminal.
@@ -84,7 +86,10 @@ impl Dashboard {
     /// Takes a message and says what is to be done.
     pub fn update(&mut self, message: Message) -> Vec<Action> {
         match message {
-            Message::Keys(key) => self.press(key).into_iter().collect(),
+            Message::Keys(key) => {
+                let action = self.press(key);
+                action.into_iter().chain(self.look()).collect()
+            }
             Message::Snapshot(snapshot) => self.take(*snapshot).into_iter().collect(),
             Message::Tick(now) => {
                 self.pass(now);
@@ -100,6 +105,17 @@ impl Dashboard {
                 Vec::new()
             }
         }
+    }
+
+    /// Whoever presses a key looks at the request that stands before them: its requester may know, once.
+    fn look(&mut self) -> Option<Action> {
+        let view = match (self.view, &self.overlay) {
+            (View::Waiting, Overlay::None | Overlay::Dialogue(_)) => self.chosen_hold()?,
+            (View::Waiting | View::Sessions | View::History | View::Targets, _) => return None,
+        };
+        let id = view.id().clone();
+        let answerable = view.standing(&self.heard.me) == Standing::MayAnswer;
+        (answerable && self.looked_at.insert(id.clone())).then_some(Action::Seen(id))
     }
 
     fn press(&mut self, key: Key) -> Option<Action> {
@@ -340,6 +356,8 @@ impl Dashboard {
             now: snapshot.now.max(self.now()),
             ..snapshot
         };
+        let waits: BTreeSet<&HoldId> = self.heard.holds.iter().map(HoldView::id).collect();
+        self.looked_at.retain(|id| waits.contains(id));
         let replaced = self.arrange();
         if let Some(gone) = chosen.filter(|id| self.hold.id() != Some(id)) {
             self.scroll = 0;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::action::{Action, ReasonRule, Requirements};
 use crate::domain::command::{Command, CommandDigest, Layer, shows_as_itself};
+use crate::domain::name::PrincipalName;
 use crate::domain::principal::{Principal, Subject};
 use crate::domain::request::ApprovalRequest;
 use crate::domain::verdict::{Permit, command_matter};
@@ -15,6 +16,9 @@ use crate::domain::words::plain;
 
 /// Longest reason that is kept, in characters.
 pub const REASON_CHARS: usize = 500;
+
+/// Most people that are kept as having looked at a hold.
+pub const MOST_SEEN: usize = 8;
 
 /// A reason as it is kept: in one line, safe to show, and no longer than [`REASON_CHARS`].
 pub fn reason(text: &str) -> String {
@@ -117,6 +121,9 @@ pub struct Hold {
     digest: CommandDigest,
     requirements: Requirements,
     approvals: Vec<Approval>,
+    /// Who has looked at it, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    seen: Vec<PrincipalName>,
     created: Timestamp,
     expires: Timestamp,
 }
@@ -148,6 +155,7 @@ impl Hold {
             digest,
             requirements,
             approvals: Vec::new(),
+            seen: Vec::new(),
             created: now,
             expires,
         }
@@ -171,6 +179,20 @@ impl Hold {
     /// The approvals so far.
     pub fn approvals(&self) -> &[Approval] {
         &self.approvals
+    }
+
+    /// Who has looked at it and could answer, in order.
+    pub fn seen(&self) -> &[PrincipalName] {
+        &self.seen
+    }
+
+    /// Somebody who may answer has it before them; tells whether that is news. The first [`MOST_SEEN`] are kept.
+    pub fn look(&mut self, by: &PrincipalName) -> bool {
+        let news = self.seen.len() < MOST_SEEN && !self.seen.contains(by);
+        if news {
+            self.seen.push(by.clone());
+        }
+        news
     }
 
     /// When it was opened.

@@ -174,6 +174,7 @@ impl Board<'_> {
         match action {
             Action::Bell(text) => self.send(announcement(&text).into_bytes()).await,
             Action::Answer { .. }
+            | Action::Seen(_)
             | Action::Replay(_)
             | Action::Watch(_)
             | Action::End { .. }
@@ -187,6 +188,7 @@ impl Board<'_> {
                 match action {
                     Action::Quit => return Ok(Next::Leave),
                     Action::Bell(text) => self.send(announcement(&text).into_bytes()).await?,
+                    Action::Seen(hold) => self.operations.seen(hold),
                     Action::Replay(session) => self.show(Film::Replay, session, input).await?,
                     Action::Watch(session) => self.show(Film::Live, session, input).await?,
                     Action::End { session, reason } => {

@@ -20,6 +20,7 @@ use super::start::{Start, What};
 use super::sudo::Interrupts;
 use super::suspension::what;
 use super::transfer::Transfer;
+use crate::approval::News;
 use crate::audit::Survives;
 use crate::domain::command::{Command, Layer, Reading, Scope, StandardInput};
 use crate::domain::gate::{Effect, Event, Gate, Watch};
@@ -347,15 +348,26 @@ impl Running<'_, '_> {
         hold: HoldId,
     ) -> Result<Gate, InputEnd> {
         let _waiting = self.side.visit.pulse.waiting();
-        let ended = self.side.visit.services.approvals.ended(&hold);
-        tokio::pin!(ended);
+        let mut news = self.side.visit.services.approvals.wait(&hold);
         let mut gate = gate;
         loop {
             let item = tokio::select! {
-                resolved = &mut ended => {
-                    let event = self.resolved(&gate, resolved).await?;
-                    return self.event(gate, event).await;
-                }
+                heard = news.next() => match heard {
+                    Ok(News::Ended(resolved)) => {
+                        let event = self.resolved(&gate, Ok(*resolved)).await?;
+                        return self.event(gate, event).await;
+                    }
+                    Ok(heard) => {
+                        if let Some(text) = heard.told() {
+                            self.tell(&text).await?;
+                        }
+                        continue;
+                    }
+                    Err(error) => {
+                        let event = self.resolved(&gate, Err(error)).await?;
+                        return self.event(gate, event).await;
+                    }
+                },
                 item = input.next(), if gate.wants_input() => item,
             };
             let Some(item) = item else {

@@ -258,6 +258,18 @@ impl<'a> Operations<'a> {
         })
     }
 
+    /// Lets the requester know that this person, who may answer it, has a request before them. Nobody waits for that.
+    pub fn seen(&self, hold: HoldId) {
+        let services = Arc::clone(&self.visit.services);
+        let name = self.me().name.clone();
+        let tasks = services.tasks.clone();
+        tasks.spawn(async move {
+            if let Err(error) = services.approvals.seen(&hold, &name).await {
+                tracing::warn!(%hold, %error, "a requester does not learn who looks at their request");
+            }
+        });
+    }
+
     /// Answers a request. `shown` is the digest of what the person saw; a script that names only the request answers
     /// whatever it is bound to.
     ///

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::decision::Asker;
 use super::reception::Visit;
-use crate::approval::ApprovalError;
+use crate::approval::{ApprovalError, News};
 use crate::audit::AuditError;
 use crate::domain::action::{Action, Requirements};
 use crate::domain::audit::AuditEvent;
@@ -154,14 +154,21 @@ pub async fn wait(
     let id = &hold.request().hold;
     say(&notice(visit, &hold));
     let _waiting = visit.pulse.waiting();
-    let ended = tokio::select! {
-        ended = visit.services.approvals.ended(id) => ended,
-        why = gone => {
-            visit.services.withdraw(id, why).await;
-            return Err(format!("request {id} was withdrawn: {why}"));
+    let mut news = visit.services.approvals.wait(id);
+    tokio::pin!(gone);
+    let resolved = loop {
+        let heard = tokio::select! {
+            heard = news.next() => heard.map_err(|error| words(&error))?,
+            why = &mut gone => {
+                visit.services.withdraw(id, why).await;
+                return Err(format!("request {id} was withdrawn: {why}"));
+            }
+        };
+        match heard {
+            News::Ended(resolved) => break *resolved,
+            News::Approved { .. } | News::Seen(_) => heard.told().iter().for_each(|text| say(text)),
         }
     };
-    let resolved = ended.map_err(|error| words(&error))?;
     let told = visit.services.hold_ended(&resolved).await;
     told.map_err(|error| words(&error))?;
     say(&outcome(&resolved)?);

@@ -49,6 +49,16 @@ fn a_request_appears_by_itself_and_a_key_approves_it() {
 }
 
 #[test]
+fn a_requester_is_told_who_looks_at_their_request() {
+    let scene = Scene::open();
+    let (mut held, _) = scene.hold("touch /dev/null");
+    assert!(!held.stderr().contains("looking"), "{}", held.stderr());
+    scene.dashboard.press(&["j"]);
+    held.wait_for_stderr("carol@example.test is looking at it");
+    held.signal("INT");
+}
+
+#[test]
 fn a_key_refuses_with_the_reason_that_was_typed() {
     let scene = Scene::open();
     let (held, _) = scene.hold("touch /dev/null; echo ran");

@@ -189,6 +189,7 @@ fn a_quorum_counts_people() {
     let mut held = alice.spawn_ssh(&["db1", &mark(&file)]);
     let id = wait_until_held(&mut held);
     answer(&bob, "approve", &id, "one").expect_success();
+    held.wait_for_stderr("approved by bob@example.test: \"one\"; 1 more needed");
     answer(&bob_elsewhere, "approve", &id, "one again").expect_failure();
     assert!(held.is_running());
     assert!(!file.exists());

@@ -12,8 +12,11 @@ fn three() -> Dashboard {
     dashboard(vec![own(), restart(), migrate()])
 }
 
+/// What a key asks for, beside telling that somebody looks.
 fn press(dashboard: &mut Dashboard, key: Key) -> Vec<Action> {
-    dashboard.update(Message::Keys(key))
+    let mut actions = dashboard.update(Message::Keys(key));
+    actions.retain(|action| !matches!(action, Action::Seen(_)));
+    actions
 }
 
 fn type_in(dashboard: &mut Dashboard, text: &str) -> Vec<Action> {
@@ -286,6 +289,26 @@ fn an_answer_that_was_not_taken_keeps_the_reason_and_says_why() {
     assert_eq!(problem(&dashboard), "the store^[ is away");
     assert!(matches!(&dashboard.overlay, Overlay::Dialogue(d) if d.reason.text() == "ok"));
     assert_eq!(press(&mut dashboard, Key::Enter).len(), 1);
+}
+
+#[test]
+fn a_requester_learns_once_that_somebody_at_the_keys_looks_at_their_request() {
+    let mut dashboard = three();
+    let seen = |actions: Vec<Action>| {
+        let ids = actions.into_iter().map(|action| match action {
+            Action::Seen(id) => id,
+            other => panic!("{other:?}"),
+        });
+        ids.collect::<Vec<_>>()
+    };
+    let key = |dashboard: &mut Dashboard, key| seen(dashboard.update(Message::Keys(key)));
+    let (first, second) = (migrate().id().clone(), restart().id().clone());
+    assert_eq!(seen(dashboard.update(Message::Tick(at(1)))), []);
+    assert_eq!(key(&mut dashboard, Key::Home), [first]);
+    assert_eq!(key(&mut dashboard, Key::Down), [second]);
+    assert_eq!(key(&mut dashboard, Key::Up), []);
+    assert_eq!(key(&mut dashboard, Key::End), [], "it is one's own");
+    assert_eq!(key(&mut dashboard, Key::Char('2')), []);
 }
 
 #[test]

@@ -94,7 +94,8 @@ impl Running<'_, '_> {
         let (mut gate, mut effects) = gate.step(event);
         let _waiting = self.side.visit.pulse.waiting();
         while let Some(hold) = gate.held().cloned() {
-            let ended = self.side.visit.services.approvals.ended(&hold).await;
+            let waiting = self.side.visit.services.approvals.wait(&hold);
+            let ended = waiting.ended().await;
             let event = self.resolved(&gate, ended).await?;
             (gate, effects) = gate.step(event);
         }
