@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use crate::domain::action::Requirements;
 use crate::domain::command::CommandDigest;
-use crate::domain::hold::{Answer, AnswerError, Answered, Approval, Hold, Resolved};
+use crate::domain::hold::{AnswerError, Answered, Approval, Hold, Reply, Resolved};
 use crate::domain::id::HoldId;
 use crate::domain::name::{NodeName, PrincipalName};
 use crate::domain::principal::Principal;
@@ -153,8 +153,7 @@ impl Approvals {
         id: &HoldId,
         shown: &CommandDigest,
         approver: &Principal,
-        answer: Answer,
-        reason: &str,
+        reply: &Reply,
         permit: &Permit,
     ) -> Result<(Approval, Answered), ApprovalError> {
         for _ in 0..ATTEMPTS {
@@ -162,7 +161,7 @@ impl Approvals {
             if hold.digest() != shown {
                 return Err(ApprovalError::Changed(id.clone()));
             }
-            let given = hold.answer(approver.clone(), answer, reason, permit, Timestamp::now());
+            let given = hold.answer(approver.clone(), reply, permit, Timestamp::now());
             let (approval, answered) = given.map_err(|refused| ApprovalError::Answer(refused.1))?;
             let state = match &answered {
                 Answered::Waiting(hold) => HoldState::Waiting(hold.clone()),

@@ -99,6 +99,8 @@ pub enum Order {
     Help,
     /// Leave the dialogue, notice or help.
     Close,
+    /// Approve for once, or again in the same session.
+    Times,
     /// Give the answer.
     Submit,
     /// Move the cursor left.
@@ -289,6 +291,7 @@ const HELP: &[Binding] = &[
 const DIALOGUE: &[Binding] = &[
     bind(&[Key::Enter], Order::Submit, "enter", "answer", Footer),
     bind(&[Key::Escape, Ctrl('c')], Order::Close, "esc", "leave it waiting", Footer),
+    bind(&[Key::Tab], Order::Times, "tab", "for once, or again", Footer),
     bind(&[Ctrl('u')], Order::EraseLine, "ctrl-u", "clear the reason", Footer),
     silent(&[Ctrl('w')], Order::EraseWord),
     silent(&[Key::Left, Ctrl('b')], Order::CursorLeft),

@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::dashboard::keymap::Place;
 use crate::domain::action::Action;
 use crate::domain::command::visible;
-use crate::domain::hold::{Answer, Approval, Hold, Resolution, Resolved};
+use crate::domain::hold::{Answer, Approval, Hold, Resolution, Resolved, Times};
 use crate::domain::id::{HoldId, SessionId};
 use crate::domain::name::{GroupName, PrincipalName, TargetName};
 use crate::domain::principal::Principal;
@@ -275,10 +275,20 @@ pub struct Dialogue {
     pub shown: HoldView,
     /// The answer that would be given.
     pub answer: Answer,
+    /// For how often it would be given.
+    pub times: Times,
     /// Why.
     pub reason: LineEdit,
     /// What was wrong with the last try.
     pub problem: Option<String>,
+}
+
+impl Dialogue {
+    /// Whether policy lets the approver let it run again in its session.
+    pub fn may_repeat(&self) -> bool {
+        let may = self.shown.hold.requirements().again_for.is_some();
+        may && self.answer == Answer::Approve
+    }
 }
 
 /// The dialogue that ends a running session.

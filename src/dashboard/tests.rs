@@ -10,7 +10,7 @@ use crate::dashboard::model::{Dashboard, HistoryEntry, HoldView, Snapshot, Targe
 use crate::dashboard::update::Message;
 use crate::domain::action::{Action, ReasonRule, Requirements};
 use crate::domain::command::{Command, Layer, Reading, Scope, SimpleCommand, Unknown};
-use crate::domain::hold::{Answer, Answered, Hold, Resolved};
+use crate::domain::hold::{Answer, Answered, Hold, Reply, Resolved};
 use crate::domain::id::{HoldId, SessionId};
 use crate::domain::principal::{KeyFingerprint, Principal, PrincipalKind, Subject};
 use crate::domain::recording::{SessionEnd, SessionSummary};
@@ -115,6 +115,7 @@ pub(super) fn requirements(approvals: u8, minutes: u64) -> Requirements {
         approvals: NonZeroU8::new(approvals).unwrap(),
         expires_in: Duration::from_secs(minutes * 60),
         reason: ReasonRule::Optional,
+        again_for: None,
         policies: ["sudo-on-production".to_owned()].into(),
         sentence: Some("sudo on production needs a lead".to_owned()),
     }
@@ -210,7 +211,7 @@ pub(super) fn permit(approver: &Principal, request: &ApprovalRequest) -> Permit 
 
 pub(super) fn answered(hold: Hold, by: &Principal, answer: Answer, why: &str) -> Answered {
     let permit = permit(by, hold.request());
-    hold.answer(by.clone(), answer, why, &permit, at(-10))
+    hold.answer(by.clone(), &Reply::once(answer, why), &permit, at(-10))
         .unwrap()
         .1
 }

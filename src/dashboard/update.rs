@@ -17,7 +17,7 @@ use crate::dashboard::model::{
 use crate::dashboard::view;
 use crate::domain::action::ReasonRule;
 use crate::domain::command::CommandDigest;
-use crate::domain::hold::Answer;
+use crate::domain::hold::{Answer, Reply, Times};
 use crate::domain::id::{HoldId, SessionId};
 
 /// How long a message stays.
@@ -59,9 +59,7 @@ pub enum Action {
         /// The digest of the command that was shown.
         digest: CommandDigest,
         /// The answer.
-        answer: Answer,
-        /// Why.
-        reason: String,
+        reply: Reply,
     },
     /// The requester may know that somebody looks at this hold.
     Seen(HoldId),
@@ -178,6 +176,7 @@ impl Dashboard {
                 self.arrange();
                 self.tell(Tone::Plain, format!("sorted {}", self.sort.words()));
             }
+            Order::Times => self.change_times(),
             Order::Submit => return self.submit(),
             Order::Quit => return Some(Action::Quit),
             Order::CursorLeft => self.write(LineEdit::left),
@@ -247,9 +246,22 @@ impl Dashboard {
         self.overlay = Overlay::Dialogue(Box::new(Dialogue {
             shown: view,
             answer,
+            times: Times::Once,
             reason: LineEdit::default(),
             problem: None,
         }));
+    }
+
+    /// For this once, or again in its session, where policy lets approvers choose.
+    fn change_times(&mut self) {
+        if let Overlay::Dialogue(dialogue) = &mut self.overlay
+            && dialogue.may_repeat()
+        {
+            dialogue.times = match dialogue.times {
+                Times::Once => Times::Again,
+                Times::Again => Times::Once,
+            };
+        }
     }
 
     fn open(&self) -> Option<Action> {
@@ -304,8 +316,11 @@ impl Dashboard {
         let action = Action::Answer {
             hold: id.clone(),
             digest: hold.digest().clone(),
-            answer: dialogue.answer,
-            reason: dialogue.reason.text().trim().to_owned(),
+            reply: Reply {
+                answer: dialogue.answer,
+                reason: dialogue.reason.text().trim().to_owned(),
+                times: dialogue.times,
+            },
         };
         self.answered = Some(id.clone());
         self.on_its_way = Some(OnItsWay {

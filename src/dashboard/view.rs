@@ -229,6 +229,10 @@ fn can(dashboard: &Dashboard, order: Order) -> bool {
             scroll_limit(dashboard) > 0
         }
         Order::Enlarge => dashboard.chosen_hold().is_some(),
+        Order::Times => match &dashboard.overlay {
+            Overlay::Dialogue(dialogue) => dialogue.may_repeat(),
+            Overlay::None | Overlay::Help | Overlay::Ending(_) | Overlay::Notice(_) => false,
+        },
         Order::Open => dashboard.chosen_session().is_some(),
         Order::End => dashboard
             .chosen_session()

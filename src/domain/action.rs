@@ -88,6 +88,9 @@ pub struct Requirements {
     pub expires_in: Duration,
     /// Whether somebody must give a reason.
     pub reason: ReasonRule,
+    /// For how long approvers may let the same command run again in the same session, where they may at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again_for: Option<Duration>,
     /// The policies that let it be requested.
     pub policies: BTreeSet<String>,
     /// The policy's own sentence for people, `@title("…")`.
@@ -104,6 +107,10 @@ impl Requirements {
         self.approvals = self.approvals.max(other.approvals);
         self.expires_in = self.expires_in.min(other.expires_in);
         self.reason = self.reason.max(other.reason);
+        self.again_for = self
+            .again_for
+            .zip(other.again_for)
+            .map(|(one, two)| one.min(two));
         self.policies.extend(other.policies);
         self
     }
@@ -128,9 +135,22 @@ mod tests {
             approvals: NonZeroU8::new(approvals).unwrap(),
             expires_in: Duration::from_secs(seconds),
             reason,
+            again_for: None,
             policies: BTreeSet::from([policy.to_owned()]),
             sentence: Some(policy.to_owned()),
         }
+    }
+
+    #[test]
+    fn a_command_runs_again_only_where_both_requests_let_it_and_for_the_shorter_time() {
+        let again = |minutes: Option<u64>| Requirements {
+            again_for: minutes.map(|minutes| Duration::from_secs(60 * minutes)),
+            ..requirements(1, 600, ReasonRule::Optional, "policy")
+        };
+        let both = |one, two| again(one).and(again(two)).again_for;
+        assert_eq!(both(Some(30), Some(5)), Some(Duration::from_secs(300)));
+        assert_eq!(both(Some(30), None), None);
+        assert_eq!(both(None, Some(5)), None);
     }
 
     #[test]

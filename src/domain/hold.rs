@@ -3,6 +3,8 @@
 //! [`Hold`] is a state machine that consumes itself: an answer either leaves it waiting for more people or
 //! turns it into a [`Resolved`]. Only an approved one gives a [`Clearance`], and only for the same digest.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +47,37 @@ pub enum Answer {
     Refuse,
 }
 
+/// What somebody answers with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// Whether it may run.
+    pub answer: Answer,
+    /// Why, in their words.
+    pub reason: String,
+    /// How often.
+    pub times: Times,
+}
+
+impl Reply {
+    /// An answer for this once.
+    pub fn once(answer: Answer, reason: &str) -> Self {
+        Self {
+            answer,
+            reason: reason.to_owned(),
+            times: Times::Once,
+        }
+    }
+}
+
+/// How often an approved command may run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Times {
+    /// Once.
+    Once,
+    /// Again in the same session, as long as policy lets approvers say so.
+    Again,
+}
+
 /// Somebody's answer with their reason. There is no other way to make one than [`Hold::answer`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approval {
@@ -52,6 +85,9 @@ pub struct Approval {
     pub approver: Principal,
     /// Why, in their words; may be empty where policy lets it.
     pub reason: String,
+    /// For how long the same command may run again in its session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again_for: Option<Duration>,
     /// When.
     pub at: Timestamp,
 }
@@ -106,6 +142,9 @@ pub enum AnswerError {
     /// The permit is for something else.
     #[error("policy does not let you answer this request")]
     NotPermitted,
+    /// Policy lets nobody approve it for more than once.
+    #[error("this request can be approved for this once only")]
+    OnceOnly,
     /// Policy wants a reason.
     #[error("this request needs a reason: add `-m \"…\"`")]
     ReasonMissing,
@@ -212,21 +251,25 @@ impl Hold {
     pub fn answer(
         mut self,
         approver: Principal,
-        answer: Answer,
-        reason: &str,
+        reply: &Reply,
         permit: &Permit,
         now: Timestamp,
     ) -> Result<(Approval, Answered), Box<(Self, AnswerError)>> {
-        let reason = self::reason(reason);
-        if let Err(error) = self.accepts(&approver.subject, &reason, permit, now) {
+        let reason = self::reason(&reply.reason);
+        let accepted = self.accepts(&approver.subject, reply, permit, now);
+        if let Err(error) = accepted {
             return Err(Box::new((self, error)));
         }
         let given = Approval {
             approver,
             reason,
+            again_for: match (reply.answer, reply.times) {
+                (Answer::Approve, Times::Again) => self.requirements.again_for,
+                (Answer::Approve, Times::Once) | (Answer::Refuse, _) => None,
+            },
             at: now,
         };
-        let resolution = match answer {
+        let resolution = match reply.answer {
             Answer::Refuse => Resolution::Refused { by: given.clone() },
             Answer::Approve => {
                 self.approvals.push(given.clone());
@@ -247,7 +290,7 @@ impl Hold {
     fn accepts(
         &self,
         approver: &Subject,
-        reason: &str,
+        reply: &Reply,
         permit: &Permit,
         now: Timestamp,
     ) -> Result<(), AnswerError> {
@@ -274,8 +317,12 @@ impl Hold {
         {
             return Err(AnswerError::AnsweredAlready);
         }
+        let reason = self::reason(&reply.reason);
         if self.requirements.reason == ReasonRule::Required && reason.is_empty() {
             return Err(AnswerError::ReasonMissing);
+        }
+        if reply.times == Times::Again && self.requirements.again_for.is_none() {
+            return Err(AnswerError::OnceOnly);
         }
         Ok(())
     }
@@ -354,6 +401,46 @@ impl Resolved {
             | Resolution::Refused { .. }
             | Resolution::Expired
             | Resolution::Withdrawn { .. } => Err(command),
+        }
+    }
+
+    /// Until when the same command may run again in its session, where everybody who approved it said so.
+    pub fn again_until(&self) -> Option<Timestamp> {
+        let Resolution::Approved { by } = &self.resolution else {
+            return None;
+        };
+        let times: Option<Vec<Duration>> = by.iter().map(|given| given.again_for).collect();
+        let shortest = times?.into_iter().min()?;
+        self.at.checked_add(shortest).ok()
+    }
+
+    /// The clearance for the same command once more: a line, or an operation of a transfer, of the same session.
+    ///
+    /// # Errors
+    /// The command is handed back when it is another one, or nobody let it run again now.
+    pub fn clear_again(&self, command: Command, now: Timestamp) -> Result<Clearance, Command> {
+        let approved = &self.hold.request.command;
+        let repeats = match command.layer {
+            Layer::Line | Layer::Transfer => true,
+            Layer::Connect
+            | Layer::Exec
+            | Layer::Shell
+            | Layer::Subsystem
+            | Layer::Forward
+            | Layer::Sudo => false,
+        };
+        let same = approved.scope.session == command.scope.session
+            && approved.scope.destination == command.scope.destination
+            && approved.layer == command.layer
+            && approved.bytes == command.bytes
+            && approved.script == command.script;
+        if repeats && same && self.again_until().is_some_and(|until| now < until) {
+            Ok(Clearance {
+                command,
+                basis: Basis::Approval,
+            })
+        } else {
+            Err(command)
         }
     }
 
@@ -486,10 +573,13 @@ impl Clearance {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU8;
+
     use super::*;
-    use crate::domain::command::Scope;
-    use crate::domain::id::SessionId;
-    use crate::domain::target::Destination;
+    use crate::domain::command::{Reading, Scope};
+    use crate::domain::id::{HoldId, SessionId};
+    use crate::domain::principal::{KeyFingerprint, PrincipalKind};
+    use crate::domain::target::{Destination, TargetInfo};
 
     fn command(layer: Layer, bytes: &[u8]) -> Command {
         let destination = Destination {
@@ -505,6 +595,96 @@ mod tests {
             layer,
             bytes: bytes.to_vec(),
             script: None,
+        }
+    }
+
+    fn resolved(layer: Layer, approvals: &[Option<u64>]) -> Resolved {
+        let approval = |minutes: &Option<u64>| Approval {
+            approver: principal("carol"),
+            reason: String::new(),
+            again_for: minutes.map(|minutes| Duration::from_secs(60 * minutes)),
+            at: Timestamp::UNIX_EPOCH,
+        };
+        let requirements = Requirements {
+            approvals: NonZeroU8::MIN,
+            expires_in: Duration::from_secs(600),
+            reason: ReasonRule::Optional,
+            again_for: None,
+            policies: [].into(),
+            sentence: None,
+        };
+        let request = ApprovalRequest {
+            hold: HoldId::new(1),
+            requester: principal("alice"),
+            key: KeyFingerprint::new("SHA256:".to_owned()),
+            source: [192, 0, 2, 7].into(),
+            reason: None,
+            target: TargetInfo {
+                name: "db1".parse().unwrap(),
+                aliases: [].into(),
+                logins: [].into(),
+                labels: [].into(),
+                layers: [].into(),
+            },
+            action: Action::Exec,
+            command: command(layer, b"make check"),
+            reading: Reading::default(),
+            screen: Vec::new(),
+        };
+        let by = approvals.iter().map(approval).collect();
+        let hold = Hold::open(request, requirements, Timestamp::UNIX_EPOCH);
+        hold.end(Resolution::Approved { by }, Timestamp::UNIX_EPOCH)
+    }
+
+    fn principal(name: &str) -> Principal {
+        Principal {
+            subject: Subject {
+                issuer: "https://id.example.com".to_owned(),
+                subject: name.to_owned(),
+            },
+            name: name.parse().unwrap(),
+            kind: PrincipalKind::Person,
+            groups: [].into(),
+            acr: None,
+            amr: [].into(),
+            authenticated_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn a_command_runs_again_for_the_shortest_time_that_every_approver_gave() {
+        let again = |approvals: &[Option<u64>], second| {
+            let now = Timestamp::from_second(second).unwrap();
+            let mut next = command(Layer::Line, b"make check");
+            next.scope.ordinal = 7;
+            resolved(Layer::Line, approvals)
+                .clear_again(next, now)
+                .is_ok()
+        };
+        assert!(again(&[Some(5), Some(2)], 119));
+        assert!(!again(&[Some(5), Some(2)], 120));
+        assert!(!again(&[Some(5), None], 0));
+        assert!(!again(&[], 0));
+    }
+
+    #[test]
+    fn nothing_but_the_same_command_of_the_same_session_runs_again() {
+        let approved = resolved(Layer::Line, &[Some(5)]);
+        let runs = |next| approved.clear_again(next, Timestamp::UNIX_EPOCH).is_ok();
+        let same = || command(Layer::Line, b"make check");
+        assert!(runs(same()));
+        assert!(!runs(command(Layer::Line, b"make check ")));
+        assert!(!runs(command(Layer::Exec, b"make check")));
+        let mut elsewhere = same();
+        elsewhere.scope.session = SessionId::new(Timestamp::UNIX_EPOCH, [2; 10]);
+        assert!(!runs(elsewhere));
+        let mut elsewhere = same();
+        elsewhere.scope.destination.login = "root".parse().unwrap();
+        assert!(!runs(elsewhere));
+        for layer in [Layer::Exec, Layer::Sudo, Layer::Shell, Layer::Forward] {
+            let approved = resolved(layer, &[Some(5)]);
+            let next = command(layer, b"make check");
+            assert!(approved.clear_again(next, Timestamp::UNIX_EPOCH).is_err());
         }
     }
 

@@ -25,6 +25,9 @@ pub const SHORTEST_EXPIRY: Duration = Duration::from_secs(10);
 /// Longest time a request may wait.
 pub const LONGEST_EXPIRY: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Longest time for which a command may be let run again.
+pub const LONGEST_AGAIN: Duration = Duration::from_secs(8 * 60 * 60);
+
 /// Most approvals a request may take.
 pub const MOST_APPROVALS: u8 = 9;
 
@@ -43,6 +46,7 @@ pub(super) struct Terms {
     pub(super) expires: Option<Duration>,
     pub(super) reason: Option<ReasonRule>,
     pub(super) tell: Option<Tell>,
+    pub(super) again: Option<Duration>,
 }
 
 /// What a policy is about, as far as its annotations can count for it.
@@ -69,7 +73,8 @@ impl Terms {
                 problems.push(
                     "`@tell` counts only on a permit of `action == Action::\"watch\"`".to_owned(),
                 );
-            } else if matches!(key, "approvals" | "expires" | "reason") && about != About::Requests
+            } else if matches!(key, "approvals" | "expires" | "reason" | "again")
+                && about != About::Requests
             {
                 problems.push(format!(
                     "`@{key}` counts only on a permit whose actions are all requests, such as `action == Action::\"request:exec\"`"
@@ -88,10 +93,11 @@ impl Terms {
             "approvals" => self.approvals = Some(approvals(value)?),
             "expires" => self.expires = Some(expiry(value)?),
             "reason" => self.reason = Some(reason(value)?),
+            "again" => self.again = Some(again(value)?),
             "tell" => self.tell = Some(tell(value)?),
             _ => {
                 return Err(format!(
-                    "unknown annotation `@{key}`: use `@id`, `@title`, `@approvals`, `@expires`, `@reason` or `@tell`"
+                    "unknown annotation `@{key}`: use `@id`, `@title`, `@approvals`, `@expires`, `@reason`, `@again` or `@tell`"
                 ));
             }
         }
@@ -105,6 +111,9 @@ pub(super) fn strictest(matched: &BTreeMap<&str, &Terms>) -> Requirements {
     let approvals = matched.values().filter_map(|t| t.approvals).max();
     let expires = matched.values().filter_map(|t| t.expires).min();
     let reason = matched.values().filter_map(|t| t.reason).max();
+    // Whoever does not say so does not let it.
+    let every = matched.values().all(|t| t.again.is_some());
+    let again = matched.values().filter_map(|t| t.again).min();
     let mut titled: Vec<&Terms> = matched.values().copied().collect();
     titled.retain(|terms| terms.title.is_some());
     titled.sort_by_key(|terms| {
@@ -118,6 +127,7 @@ pub(super) fn strictest(matched: &BTreeMap<&str, &Terms>) -> Requirements {
         approvals: approvals.unwrap_or(DEFAULT_APPROVALS),
         expires_in: expires.unwrap_or(DEFAULT_EXPIRY),
         reason: reason.unwrap_or(DEFAULT_REASON),
+        again_for: again.filter(|_| every),
         policies: matched.keys().map(|name| (*name).to_owned()).collect(),
         sentence: titled.first().and_then(|terms| terms.title.clone()),
     }
@@ -156,7 +166,24 @@ fn approvals(value: &str) -> Result<NonZeroU8, String> {
 }
 
 fn expiry(value: &str) -> Result<Duration, String> {
-    let seconds = value
+    let within = |time: &Duration| (SHORTEST_EXPIRY..=LONGEST_EXPIRY).contains(time);
+    time(value).filter(within).ok_or_else(|| {
+        format!(
+            "`@expires` is `{value}`: use a time from `10s` to `24h`, such as `90s`, `10m` or `1h`"
+        )
+    })
+}
+
+fn again(value: &str) -> Result<Duration, String> {
+    let within = |time: &Duration| (SHORTEST_EXPIRY..=LONGEST_AGAIN).contains(time);
+    time(value).filter(within).ok_or_else(|| {
+        format!("`@again` is `{value}`: use a time from `10s` to `8h`, such as `15m`")
+    })
+}
+
+/// A number with its unit: `90s`, `10m`, `1h`.
+fn time(value: &str) -> Option<Duration> {
+    value
         .char_indices()
         .last()
         .and_then(|(at, unit)| {
@@ -171,12 +198,7 @@ fn expiry(value: &str) -> Result<Duration, String> {
                 (1..=5).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
             plain.then(|| digits.parse::<u64>().ok()?.checked_mul(factor))?
         })
-        .map(Duration::from_secs);
-    seconds
-        .filter(|duration| (SHORTEST_EXPIRY..=LONGEST_EXPIRY).contains(duration))
-        .ok_or_else(|| {
-            format!("`@expires` is `{value}`: use a time from `10s` to `24h`, such as `90s`, `10m` or `1h`")
-        })
+        .map(Duration::from_secs)
 }
 
 fn reason(value: &str) -> Result<ReasonRule, String> {
@@ -238,6 +260,8 @@ mod tests {
             ("expires", "1ö"),
             ("expires", ""),
             ("reason", "Required"),
+            ("again", "9h"),
+            ("again", "5"),
             ("id", "Two Words"),
             ("id", ""),
             ("title", ""),
@@ -282,6 +306,20 @@ mod tests {
         assert_eq!(asked.reason, ReasonRule::Required);
         assert_eq!(asked.sentence.as_deref(), Some("many"));
         assert_eq!(asked.policies.len(), 3);
+    }
+
+    #[test]
+    fn a_command_runs_again_only_where_every_matching_policy_says_so() {
+        let again = |time| read(&[("again", time)]).unwrap();
+        let (long, short) = (again("30m"), again("90s"));
+        let silent = Terms::default();
+        let of = |all: &[&Terms]| {
+            let named = ["one", "two"].into_iter().zip(all.iter().copied());
+            strictest(&named.collect()).again_for
+        };
+        assert_eq!(of(&[&long, &short]), Some(Duration::from_secs(90)));
+        assert_eq!(of(&[&long, &silent]), None);
+        assert_eq!(of(&[&silent]), None);
     }
 
     #[test]

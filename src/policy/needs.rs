@@ -52,6 +52,7 @@ pub fn held_for_company(verdict: Verdict, reading: &Reading) -> Verdict {
         (Verdict::Allow(_), Some(company)) if !company.is_empty() => {
             let names: Vec<&str> = company.iter().map(|person| person.name.as_str()).collect();
             Verdict::Hold(Requirements {
+                again_for: None,
                 approvals: DEFAULT_APPROVALS,
                 expires_in: DEFAULT_EXPIRY,
                 reason: DEFAULT_REASON,

@@ -199,13 +199,9 @@ impl Board<'_> {
                     Action::Answer {
                         hold,
                         digest,
-                        answer,
-                        reason,
+                        reply,
                     } => {
-                        let answered = self
-                            .operations
-                            .answer(&hold, Some(&digest), answer, &reason)
-                            .await;
+                        let answered = self.operations.answer(&hold, Some(&digest), reply).await;
                         self.dashboard.update(Message::Answered(answered));
                         self.refresh().await?;
                     }

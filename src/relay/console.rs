@@ -17,7 +17,7 @@ use super::reception::Visit;
 use super::start::{Start, What};
 use super::{REFUSED_STATUS, board, theatre};
 use crate::accept::ClientChannel;
-use crate::domain::hold::Answer;
+use crate::domain::hold::{Answer, Reply, Times};
 use crate::domain::id::{HoldId, SessionId};
 use crate::domain::recording::SessionSummary;
 use crate::flow::{Drain, Pulse};
@@ -61,9 +61,15 @@ enum Command {
         output: Output,
     },
     /// Let a held command run
-    Approve(Reply),
+    Approve {
+        /// Let it also run again in the same session, as long as policy lets approvers say so
+        #[arg(long)]
+        again: bool,
+        #[command(flatten)]
+        words: Words,
+    },
     /// Do not let a held command run
-    Refuse(Reply),
+    Refuse(Words),
     /// Watch a running session as its person sees it (needs a terminal: ssh -t)
     Watch {
         /// The session, such as s-01j8…
@@ -102,7 +108,7 @@ struct Output {
 }
 
 #[derive(Debug, clap::Args)]
-struct Reply {
+struct Words {
     /// The request, such as h-7f3k9q
     request: HoldId,
     /// Why; the rest of the line
@@ -296,8 +302,11 @@ async fn plain(
             let rows: Vec<text::Request> = requests.iter().map(text::Request::of).collect();
             show(&output, &rows, || text::requests(&rows))
         }
-        Some(Command::Approve(reply)) => reply.send(operations, Answer::Approve).await,
-        Some(Command::Refuse(reply)) => reply.send(operations, Answer::Refuse).await,
+        Some(Command::Approve { again, words }) => {
+            let times = if again { Times::Again } else { Times::Once };
+            words.send(operations, Answer::Approve, times).await
+        }
+        Some(Command::Refuse(words)) => words.send(operations, Answer::Refuse, Times::Once).await,
         Some(Command::Kill { session, message }) => operations
             .end(session, &message.join(" "))
             .await
@@ -324,13 +333,15 @@ async fn plain(
     }
 }
 
-impl Reply {
-    async fn send(self, operations: &Operations<'_>, answer: Answer) -> Answered {
-        let reason = self.message.join(" ");
-        operations
-            .answer(&self.request, None, answer, &reason)
-            .await
-            .map(|text| text + "\n")
+impl Words {
+    async fn send(self, operations: &Operations<'_>, answer: Answer, times: Times) -> Answered {
+        let reply = Reply {
+            answer,
+            reason: self.message.join(" "),
+            times,
+        };
+        let answered = operations.answer(&self.request, None, reply).await;
+        answered.map(|text| text + "\n")
     }
 }
 

@@ -25,7 +25,7 @@ use crate::audit::Survives;
 use crate::domain::command::{Command, Layer, Reading, Scope, StandardInput};
 use crate::domain::gate::{Effect, Event, Gate, Watch};
 use crate::domain::grant::ForcedCommand;
-use crate::domain::hold::Clearance;
+use crate::domain::hold::{Clearance, Resolved};
 use crate::domain::id::{HoldId, SessionId};
 use crate::domain::recording::LiveRecording;
 use crate::domain::target::{Destination, EnforcementLayer, TargetInfo};
@@ -112,6 +112,8 @@ struct Running<'a, 'b> {
     /// What the program makes of its input.
     input: StandardInput,
     refusal: Option<String>,
+    /// What was approved to run again for a time.
+    repeatable: VecDeque<Resolved>,
     /// The line that is decided about.
     line: reading::LineAsked,
 }
@@ -134,6 +136,7 @@ impl InputSide<'_> {
             gathered: false,
             input: StandardInput::Commands,
             refusal: None,
+            repeatable: VecDeque::new(),
             line: reading::LineAsked::default(),
         };
         match running.relay(input, Gate::starting(command, watch)).await {
@@ -490,7 +493,11 @@ impl Running<'_, '_> {
                     self.refuse(why.to_string()).await;
                     return Ok(Event::Denied);
                 }
-                self.hold(command, reading, action, &requirements).await
+                let again = self.again(&command, &reading, action, &requirements);
+                match Box::pin(again).await? {
+                    Some(clearance) => Ok(Event::Cleared(clearance)),
+                    None => self.hold(command, reading, action, &requirements).await,
+                }
             }
             Decision::Denied(denial) => {
                 self.refuse(format!("{} is refused: {denial}", what(&command, action)))

@@ -16,7 +16,7 @@ use crate::dashboard::model::{self, HistoryEntry, HoldView, Snapshot};
 use crate::domain::action::Action;
 use crate::domain::audit::AuditEvent;
 use crate::domain::command::CommandDigest;
-use crate::domain::hold::{self, Answer, Answered, Hold, Resolution};
+use crate::domain::hold::{self, Answered, Hold, Reply, Resolution};
 use crate::domain::id::{HoldId, SessionId};
 use crate::domain::name::{GroupName, LoginName};
 use crate::domain::principal::{Principal, Subject};
@@ -279,8 +279,7 @@ impl<'a> Operations<'a> {
         &self,
         id: &HoldId,
         shown: Option<&CommandDigest>,
-        answer: Answer,
-        reason: &str,
+        reply: Reply,
     ) -> Result<String, Refusal> {
         let services = &self.visit.services;
         let hold = services.approvals.waiting_hold(id).await.map_err(failed)?;
@@ -291,18 +290,17 @@ impl<'a> Operations<'a> {
         let shown = shown.unwrap_or_else(|| hold.digest()).clone();
         // In a task of its own: a client that goes away meanwhile must not keep the record from being written.
         let (services, id, me) = (Arc::clone(services), id.clone(), self.me().clone());
-        let reason = reason.to_owned();
         let tasks = services.tasks.clone();
         let answering = tasks.spawn(async move {
             let given = services
                 .approvals
-                .answer(&id, &shown, &me, answer, &reason, &permit)
+                .answer(&id, &shown, &me, &reply, &permit)
                 .await;
             let (approval, answered) = given.map_err(failed)?;
             let event = AuditEvent::Answered {
                 hold: id.clone(),
                 digest: shown,
-                answer,
+                answer: reply.answer,
                 by: approval,
             };
             services

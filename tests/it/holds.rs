@@ -4,7 +4,8 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::harness::person::{HELD, wait_until_held};
+use crate::harness::person::{HELD, hold_id, wait_until_held};
+use crate::harness::sshd::PROMPT;
 use crate::harness::{Options, Output, Person, Running, World};
 
 /// A production target where everybody asks and everybody may answer, within a moment.
@@ -250,4 +251,64 @@ fn an_answer_survives_nothing_but_the_same_command() {
     assert_ne!(first_id, second_id);
     answer(&carol, "approve", &first_id, "ok").expect_failure();
     assert!(second.is_running());
+}
+
+/// Lines of a shell are asked about, and may be approved to run again.
+const AGAIN: &str = r#"
+@id("open") permit (principal, action in [Action::"connect", Action::"shell"], resource);
+@id("ask") @again("15m") permit (principal, action == Action::"request:exec", resource);
+@id("answer") permit (principal, action == Action::"approve", resource);
+"#;
+
+#[test]
+fn a_line_that_was_approved_for_more_than_once_runs_again_in_its_session_and_nowhere_else() {
+    let world = with_policy(AGAIN);
+    let (alice, bob) = (world.person("alice"), world.person("bob"));
+    let terminal = alice.terminal(100, 24, &["-t", "db1"]);
+    terminal.wait_for(PROMPT);
+    terminal.enter("echo $((1200 + 34)) times");
+    let id = hold_id(&terminal.wait_for(HELD)).expect("it is held");
+    let approved = bob.ssh(&[
+        "bastion",
+        "approve",
+        &id,
+        "--again",
+        "-m",
+        "as often as it takes",
+    ]);
+    approved.expect_success();
+    terminal.wait_for("1234 times");
+    terminal.wait_for("the same may run again in this session until");
+    terminal.enter("clear");
+    let id = hold_id(&terminal.wait_until("another line is held", |screen| {
+        screen.matches(HELD).count() >= 2
+    }));
+    assert!(id.is_some());
+    terminal.press(&["C-c"]);
+    terminal.wait_for("was withdrawn");
+    terminal.enter("echo $((1200 + 34)) times");
+    terminal.wait_for("runs again, as approved with");
+    terminal.wait_until("it ran twice", |screen| {
+        screen.matches("1234 times").count() == 2
+    });
+    assert_eq!(world.bastion.events("held").len(), 2);
+    assert_eq!(world.bastion.events("released").len(), 2);
+
+    let elsewhere = alice.terminal(100, 24, &["-t", "db1"]);
+    elsewhere.wait_for(PROMPT);
+    elsewhere.enter("echo $((1200 + 34)) times");
+    elsewhere.wait_for(HELD);
+}
+
+#[test]
+fn nobody_approves_for_more_than_once_what_policy_does_not_let() {
+    let world = World::start();
+    let (alice, carol) = (world.person("alice"), world.person("carol"));
+    let mut held = alice.spawn_ssh(&["db1", "touch /dev/null"]);
+    let id = wait_until_held(&mut held);
+    let refused = carol.ssh(&["bastion", "approve", &id, "--again", "-m", "ok"]);
+    assert_eq!(refused.code(), 254, "{refused}");
+    assert!(refused.stderr.contains("for this once only"), "{refused}");
+    assert!(held.is_running());
+    held.signal("INT");
 }

@@ -6,7 +6,8 @@ use crate::dashboard::tests::{
     answered as given, at, carol, dashboard, heard, may_answer, migrate, own, person, request,
     requirements, resolved, restart, snapshot,
 };
-use crate::domain::hold::{Answered, Hold, REASON_CHARS};
+use crate::domain::action::Requirements;
+use crate::domain::hold::{Answered, Hold, REASON_CHARS, Times};
 
 fn three() -> Dashboard {
     dashboard(vec![own(), restart(), migrate()])
@@ -74,10 +75,40 @@ fn an_answer_carries_the_hold_and_digest_that_were_shown() {
     let expected = Action::Answer {
         hold: restart().id().clone(),
         digest: restart().hold.digest().clone(),
-        answer: Answer::Approve,
-        reason: "ok, CHG-1042".to_owned(),
+        reply: Reply::once(Answer::Approve, "ok, CHG-1042"),
     };
     assert_eq!(press(&mut dashboard, Key::Enter), [expected]);
+}
+
+#[test]
+fn an_approval_for_more_than_once_is_given_only_where_policy_lets_it() {
+    let mut dashboard = three();
+    press(&mut dashboard, Key::Down);
+    press(&mut dashboard, Key::Char('a'));
+    press(&mut dashboard, Key::Tab);
+    let times = |actions: Vec<Action>| match actions.as_slice() {
+        [Action::Answer { reply, .. }] => reply.times,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(times(press(&mut dashboard, Key::Enter)), Times::Once);
+
+    let rule = Requirements {
+        again_for: Some(Duration::from_secs(900)),
+        ..requirements(1, 10)
+    };
+    let hold = Hold::open(request(9, "id"), rule, at(0));
+    let mut dashboard = Dashboard::new(snapshot(vec![may_answer(hold)]), 80, 24);
+    for (tabs, expected) in [(0, Times::Once), (1, Times::Again), (2, Times::Once)] {
+        let mut dashboard = dashboard.clone();
+        press(&mut dashboard, Key::Char('a'));
+        for _ in 0..tabs {
+            press(&mut dashboard, Key::Tab);
+        }
+        assert_eq!(times(press(&mut dashboard, Key::Enter)), expected);
+    }
+    press(&mut dashboard, Key::Char('r'));
+    press(&mut dashboard, Key::Tab);
+    assert_eq!(times(press(&mut dashboard, Key::Enter)), Times::Once);
 }
 
 #[test]
@@ -86,10 +117,10 @@ fn a_refusal_is_an_answer_too() {
     press(&mut dashboard, Key::Char('r'));
     dashboard.update(Message::Keys(Key::Paste("not\nnow".to_owned())));
     let actions = press(&mut dashboard, Key::Enter);
-    let [Action::Answer { answer, reason, .. }] = actions.as_slice() else {
+    let [Action::Answer { reply, .. }] = actions.as_slice() else {
         panic!("{actions:?}");
     };
-    assert_eq!((*answer, reason.as_str()), (Answer::Refuse, "not now"));
+    assert_eq!(*reply, Reply::once(Answer::Refuse, "not now"));
 }
 
 #[test]
@@ -481,9 +512,9 @@ proptest::proptest! {
                 Overlay::None | Overlay::Help | Overlay::Ending(_) | Overlay::Notice(_) => None,
             };
             for action in dashboard.update(Message::Keys(key)) {
-                if let Action::Answer { digest, reason, .. } = action {
+                if let Action::Answer { digest, reply, .. } = action {
                     proptest::prop_assert_eq!(Some(digest), shown.clone());
-                    proptest::prop_assert!(reason.chars().count() <= REASON_CHARS);
+                    proptest::prop_assert!(reply.reason.chars().count() <= REASON_CHARS);
                 }
             }
         }

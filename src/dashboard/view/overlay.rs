@@ -1,5 +1,6 @@
 //! What lies over the views: the dialogue that answers, notices, the help and passing messages.
 
+use jiff::SignedDuration;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
 use ratatui::style::{Color, Modifier, Style};
@@ -11,9 +12,9 @@ use crate::dashboard::model::{
     Dashboard, Dialogue, EndDialogue, HoldView, LineEdit, Toast, Tone, View, text,
 };
 use crate::domain::action::ReasonRule;
-use crate::domain::hold::{Answer, REASON_CHARS};
+use crate::domain::hold::{Answer, REASON_CHARS, Times};
 
-use super::{countdown, detail, flow, theme};
+use super::{clock, countdown, detail, flow, theme};
 
 /// Widest dialogue.
 const DIALOGUE_COLUMNS: u16 = 76;
@@ -131,7 +132,23 @@ fn state(dialogue: &Dialogue, sending: bool) -> Line<'static> {
     match (&dialogue.problem, sending) {
         (_, true) => Line::styled("sending your answer …", theme::quiet()),
         (Some(problem), false) => Line::styled(format!("✗ {problem}"), theme::bad()),
-        (None, false) => Line::default(),
+        (None, false) => times(dialogue),
+    }
+}
+
+/// For how often it is approved, where the approver may choose.
+fn times(dialogue: &Dialogue) -> Line<'static> {
+    let longest = dialogue.shown.hold.requirements().again_for;
+    match (longest.filter(|_| dialogue.may_repeat()), dialogue.times) {
+        (None, _) => Line::default(),
+        (Some(_), Times::Once) => Line::styled("for this once (tab changes)", theme::quiet()),
+        (Some(longest), Times::Again) => {
+            let time = clock(SignedDuration::from_secs(
+                longest.as_secs().try_into().unwrap_or(i64::MAX),
+            ));
+            let words = format!("and again in this session for {time} (tab changes)");
+            Line::styled(words, theme::warning())
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::domain::action::{ReasonRule, Requirements};
-use crate::domain::hold::{Answer, AnswerError, Answered, Approval, Hold};
+use crate::domain::hold::{Answer, AnswerError, Answered, Approval, Hold, Reply};
 use crate::domain::sudo::{Companion, RunAs, SudoFacts};
 
 const SUDO: &str = r#"
@@ -123,7 +123,12 @@ fn nobody_approves_a_sudo_that_they_could_have_called() {
     };
     let answered = |request| {
         let hold = Hold::open(request, requirements.clone(), NOW);
-        hold.answer(principal("bob", &[]), Answer::Approve, "ok", &permit, NOW)
+        hold.answer(
+            principal("bob", &[]),
+            &Reply::once(Answer::Approve, "ok"),
+            &permit,
+            NOW,
+        )
     };
     assert_eq!(answered(together).unwrap_err().1, AnswerError::Company);
     assert!(matches!(answered(alone), Ok((_, Answered::Resolved(_)))));
@@ -158,7 +163,12 @@ fn precedent(text: &str, change: impl Fn(&mut Command)) -> bool {
         panic!("it is held");
     };
     let hold = Hold::open(request, requirements, NOW);
-    let answered = hold.answer(principal("bob", &[]), Answer::Approve, "ok", &permit, NOW);
+    let answered = hold.answer(
+        principal("bob", &[]),
+        &Reply::once(Answer::Approve, "ok"),
+        &permit,
+        NOW,
+    );
     let Ok((_, Answered::Resolved(resolved))) = answered else {
         panic!("it is approved");
     };
@@ -208,6 +218,7 @@ fn only_people_who_may_approve_the_sudo_itself_would_do_for_it_and_with_their_re
     let given = |name: &str, group: &str, reason: &str| Approval {
         approver: principal(name, &[group]),
         reason: reason.to_owned(),
+        again_for: None,
         at: NOW,
     };
     let would_do = |approvals: &[Approval], count: u8, reason| {
@@ -215,6 +226,7 @@ fn only_people_who_may_approve_the_sudo_itself_would_do_for_it_and_with_their_re
             approvals: NonZeroU8::new(count).unwrap(),
             expires_in: Duration::from_secs(60),
             reason,
+            again_for: None,
             policies: BTreeSet::new(),
             sentence: None,
         };

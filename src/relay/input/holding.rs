@@ -6,16 +6,20 @@ use jiff::Timestamp;
 use super::{InputEnd, Running, Suspended, broken, failed};
 use crate::approval::ApprovalError;
 use crate::domain::action::{Action, Requirements};
+use crate::domain::audit::AuditEvent;
 use crate::domain::command::{Command, Layer, Reading};
 use crate::domain::gate::{Event, Gate};
-use crate::domain::hold::{Resolution, Resolved};
+use crate::domain::hold::{Clearance, Resolution, Resolved};
 use crate::domain::id::HoldId;
-use crate::domain::request::ApprovalDraft;
+use crate::domain::request::{ApprovalDraft, ApprovalRequest};
 use crate::relay::client::{self, Side};
 use crate::relay::suspension::{self, NotHeld};
 
 /// Lines of the requester's screen that an approver sees.
 const SCREEN_LINES: usize = 12;
+
+/// Approvals for more than once that one session keeps; of more, the oldest are asked about anew.
+const REPEATABLE: usize = 16;
 
 impl Running<'_, '_> {
     pub(super) async fn hold(
@@ -70,6 +74,49 @@ impl Running<'_, '_> {
         Ok(Event::Held(id))
     }
 
+    /// The clearance for a command that was approved before in this session, to run again until a time that is not over.
+    /// Those who approved must be people who may approve it as it is read and asked about now.
+    pub(super) async fn again(
+        &mut self,
+        command: &Command,
+        reading: &Reading,
+        action: Action,
+        requirements: &Requirements,
+    ) -> Result<Option<Clearance>, InputEnd> {
+        let side = self.side;
+        let services = &side.visit.services;
+        let now = Timestamp::now();
+        let policy = services.policy.current();
+        let would_do = |resolved: &Resolved| {
+            let request = ApprovalRequest {
+                action,
+                command: command.clone(),
+                reading: reading.clone(),
+                ..resolved.hold().request().clone()
+            };
+            resolved.hold().request().reading == *reading
+                && policy.would_do(resolved.hold().approvals(), &request, requirements, now)
+        };
+        let found = self.repeatable.iter().find_map(|resolved| {
+            let clearance = resolved.clear_again(command.clone(), now).ok()?;
+            would_do(resolved).then(|| (clearance, resolved.hold().request().hold.clone()))
+        });
+        let Some((clearance, hold)) = found else {
+            return Ok(None);
+        };
+        let event = AuditEvent::Released {
+            hold: hold.clone(),
+            session: command.scope.session,
+            digest: command.digest(),
+        };
+        services.audit.append(event, now).await.map_err(failed)?;
+        let marker = format!("{hold} approved again");
+        side.recorder.marker(&marker, now).await.map_err(broken)?;
+        self.tell(&format!("runs again, as approved with {hold}"))
+            .await?;
+        Ok(Some(clearance))
+    }
+
     /// What the end of a hold means for the gate. The record of it is durable before anything runs.
     pub(super) async fn resolved(
         &mut self,
@@ -121,7 +168,17 @@ impl Running<'_, '_> {
         let released = suspension::release(&side.asker(), resolved, command).await;
         match released.map_err(failed)? {
             Ok(clearance) => {
-                self.tell(approved).await?;
+                let again = resolved.again_until().map_or_else(String::new, |until| {
+                    let time = until.strftime("%H:%M:%S UTC");
+                    format!("; the same may run again in this session until {time}")
+                });
+                if !again.is_empty() {
+                    self.repeatable.push_back(resolved.clone());
+                    if self.repeatable.len() > REPEATABLE {
+                        self.repeatable.pop_front();
+                    }
+                }
+                self.tell(&format!("{approved}{again}")).await?;
                 Ok(Event::Cleared(clearance))
             }
             Err(why) => {

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::domain::action::{Action, ReasonRule, Requirements};
 use crate::domain::command::{Command, Layer, Reading, Scope};
-use crate::domain::hold::{Answer, Answered, Hold};
+use crate::domain::hold::{Answer, Answered, Hold, Reply};
 use crate::domain::id::{HoldId, SessionId};
 use crate::domain::name::NodeName;
 use crate::domain::principal::{KeyFingerprint, Principal, PrincipalKind, Subject};
@@ -123,6 +123,7 @@ pub(super) fn hold_of(id: u32, approvals: u8, bytes: &[u8]) -> Hold {
         approvals: NonZeroU8::new(approvals).unwrap(),
         expires_in: Duration::from_secs(600),
         reason: ReasonRule::Optional,
+        again_for: None,
         policies: BTreeSet::from(["sudo".to_owned()]),
         sentence: None,
     };
@@ -154,7 +155,7 @@ pub(super) fn answered(hold: Hold, answer: Answer, who: &str) -> HoldState {
         panic!("allowed is allowed")
     };
     let reason = "CHG-1042";
-    match hold.answer(approver.clone(), answer, reason, &permit, now) {
+    match hold.answer(approver.clone(), &Reply::once(answer, reason), &permit, now) {
         Ok((_, Answered::Waiting(hold))) => HoldState::Waiting(hold),
         Ok((_, Answered::Resolved(resolved))) => HoldState::Resolved(resolved),
         Err(refused) => panic!("{}", refused.1),
