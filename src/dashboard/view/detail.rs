@@ -4,15 +4,19 @@ use jiff::Timestamp;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::dashboard::model::{HoldView, Standing, Tone, is_production, means_production, text};
+use crate::dashboard::model::{
+    Dashboard, HistoryEntry, HoldView, Standing, Tone, is_production, means_production, text,
+};
 use crate::domain::action::ReasonRule;
 use crate::domain::command::{Layer, Reading, Script, visible};
 use crate::domain::name::GroupName;
 use crate::domain::principal::{Principal, PrincipalKind};
+use crate::domain::recording::SessionSummary;
 use crate::domain::sudo::RunAs;
 use crate::domain::target::EnforcementLayer;
 
-use super::{flow, theme};
+use super::tables::outcome;
+use super::{flow, short_moment, theme};
 
 /// Columns of the labels.
 const LABEL: u16 = 9;
@@ -20,16 +24,16 @@ const LABEL: u16 = 9;
 const LONG: usize = 9;
 /// Most programs that are listed one by one.
 const PROGRAMS: usize = 12;
+/// Columns of an earlier command.
+const ONE_LINE: usize = 40;
+/// Requests of the same person that are told.
+const LATELY: usize = 3;
 /// Hexadecimal digits of the digest that are shown: enough to compare over the phone.
 const DIGEST_DIGITS: usize = 16;
 
 /// The request as lines of at most `width` columns.
-pub(super) fn lines(
-    view: &HoldView,
-    me: &Principal,
-    now: Timestamp,
-    width: u16,
-) -> Vec<Line<'static>> {
+pub(super) fn lines(view: &HoldView, dashboard: &Dashboard, width: u16) -> Vec<Line<'static>> {
+    let (me, now) = (&dashboard.heard.me, dashboard.now());
     let request = view.hold.request();
     let mut page = Page {
         lines: Vec::new(),
@@ -52,6 +56,7 @@ pub(super) fn lines(
     page.standing(view, me, now);
     page.gap();
     page.people(view);
+    page.surroundings(view, dashboard);
     page.rule(view);
     page.runs(&request.reading);
     page.proofs(view);
@@ -239,6 +244,38 @@ impl Page {
             target.push((format!("  {key}={value}"), style));
         }
         self.field("target", &target);
+    }
+
+    /// What the same person asked for lately and how that went, and who else is on the target now.
+    fn surroundings(&mut self, view: &HoldView, dashboard: &Dashboard) {
+        let request = view.hold.request();
+        let asked = |entry: &&HistoryEntry| entry.requester == request.requester.name;
+        let lately = dashboard.heard.history.iter().filter(asked).take(LATELY);
+        for (row, entry) in lately.enumerate() {
+            let label = if row == 0 { "lately" } else { "" };
+            let (mark, style) = outcome(&entry.resolution);
+            let words = [
+                (format!("{mark} "), style),
+                (short_moment(entry.at, dashboard.now()), theme::quiet()),
+                (
+                    format!("  {}", flow::short(&entry.command, ONE_LINE)),
+                    theme::plain(),
+                ),
+            ];
+            self.field(label, &words);
+        }
+        let scope = &request.command.scope;
+        let there = |session: &&SessionSummary| {
+            let running = session.ended.is_none() && session.id != scope.session;
+            running && session.target.name == request.target.name
+        };
+        let sessions = dashboard.heard.sessions.iter().filter(there);
+        let people: Vec<String> = sessions
+            .map(|session| format!("{} as {}", session.person, session.destination.login))
+            .collect();
+        if !people.is_empty() {
+            self.plain("there", list(&people));
+        }
     }
 
     fn rule(&mut self, view: &HoldView) {

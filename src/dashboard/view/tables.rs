@@ -136,7 +136,7 @@ pub(super) fn history(frame: &mut Frame<'_>, area: Rect, dashboard: &Dashboard) 
     told(frame, told_area, chosen.hold.to_string(), lines);
 }
 
-fn outcome(resolution: &Resolution) -> (&'static str, Style) {
+pub(super) fn outcome(resolution: &Resolution) -> (&'static str, Style) {
     match resolution {
         Resolution::Approved { .. } => ("✓", theme::good()),
         Resolution::Refused { .. } => ("✗", theme::bad()),

@@ -96,7 +96,7 @@ fn inner(area: Rect) -> Rect {
 
 fn request_lines(dashboard: &Dashboard, view: &HoldView, areas: &Areas) -> Vec<Line<'static>> {
     let width = inner(areas.request).width;
-    let mut lines = detail::lines(view, &dashboard.snapshot.me, dashboard.now(), width);
+    let mut lines = detail::lines(view, dashboard, width);
     if areas.screen.is_none() {
         let screen = detail::screen(view, width);
         if !screen.is_empty() {
