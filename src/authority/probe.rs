@@ -2,6 +2,7 @@
 //!
 //! Invariant: its certificates last a minute and say what they are for; for the sudo gate it signs a sudo
 //! of `true` and a list of what sudo allows, of the login and the host that are checked, made about now, and nothing else.
+//! The audit knows of each before it is made: whoever asks sees to that.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -18,7 +19,8 @@ use crate::domain::sudo::SudoRequest;
 
 /// What targets log as who logged in.
 const KEY_ID: &str = "countersign target check";
-const LIFETIME: Duration = Duration::from_secs(60);
+/// How long such a certificate may be used.
+pub const LIFETIME: Duration = Duration::from_secs(60);
 /// The sudos that a check calls.
 const HARMLESS: [&[&str]; 4] = [
     &["sudo", "true"],

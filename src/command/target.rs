@@ -8,11 +8,16 @@ mod setup;
 
 use std::process::ExitCode;
 
+use anyhow::Context;
+
 use super::{print, runtime};
+use crate::audit::Audit;
 use crate::authority::Authority;
 use crate::cli::Target;
 use crate::config::{self, Config, TargetConfig};
 use crate::domain::name::{LoginName, TargetName};
+use crate::node::store_url;
+use crate::store::Store;
 
 /// Prints what a target needs, or tries whether it has it.
 ///
@@ -45,7 +50,10 @@ pub fn run(command: Target) -> anyhow::Result<ExitCode> {
             let authority = Authority::load(&config.certificates, &config.ssh.host_key)?;
             let target = find(&config, &name)?;
             let login = login_of(target, login.as_ref())?;
-            let report = runtime()?.block_on(check::run(&config, &authority, target, login));
+            let checking = audited(&config, async |audit| {
+                check::run(&config, (&authority, audit), target, login).await
+            });
+            let report = runtime()?.block_on(checking)?;
             print(&match json {
                 true => serde_json::to_string_pretty(&report)? + "\n",
                 false => report.to_string(),
@@ -56,6 +64,21 @@ pub fn run(command: Target) -> anyhow::Result<ExitCode> {
             })
         }
     }
+}
+
+/// Does something that writes to the node's chain, which another process of the same node may write to meanwhile.
+async fn audited<T>(config: &Config, work: impl AsyncFnOnce(&Audit) -> T) -> anyhow::Result<T> {
+    let store = Store::open_existing(&store_url(config)?).await;
+    let store = store.context(
+        "a check is audited, and there is no store for that; where the bastion never ran, start it once",
+    )?;
+    let (audit, writer) = Audit::open(store.clone(), config.node.clone());
+    let writing = tokio::spawn(writer.run());
+    let done = work(&audit).await;
+    drop(audit);
+    writing.await?;
+    store.close().await;
+    Ok(done)
 }
 
 /// The login that was asked for, or one of the target's that needs sudo.

@@ -11,7 +11,7 @@ use crate::domain::action::Action;
 use crate::domain::command::{CommandDigest, Layer};
 use crate::domain::hold::{Answer, Approval, Resolution};
 use crate::domain::id::{HoldId, SessionId};
-use crate::domain::name::NodeName;
+use crate::domain::name::{LoginName, NodeName, TargetName};
 use crate::domain::principal::{Evidence, KeyFingerprint, Principal, Subject};
 use crate::domain::target::Destination;
 
@@ -87,6 +87,29 @@ pub enum AuditEvent {
         /// The digest of the one command that it runs, where it is bound to one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         command: Option<CommandDigest>,
+    },
+    /// A certificate is made to check a target with: it rests on nobody's grant, but on who could read the keys.
+    ProbeCertificate {
+        /// The target.
+        target: TargetName,
+        /// The login in it.
+        login: LoginName,
+        /// Until when it may be used.
+        until: Timestamp,
+        /// What it runs whatever is asked for, where it is for one command.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        forced: Option<String>,
+        /// The number of the account that checks, on the bastion's machine.
+        account: u32,
+    },
+    /// A sudo of a check is signed for.
+    ProbeSigned {
+        /// The target.
+        target: TargetName,
+        /// The sudo, safe to print.
+        text: String,
+        /// The number of the account that checks, on the bastion's machine.
+        account: u32,
     },
     /// A session started.
     SessionStarted {

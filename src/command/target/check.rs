@@ -10,6 +10,7 @@ use serde::Serialize;
 use tokio_util::task::TaskTracker;
 
 use super::probe::{Agent, NotLoggedIn, Prober, Ran, Try};
+use crate::audit::Audit;
 use crate::authority::Authority;
 use crate::config::{Config, TargetConfig};
 use crate::domain::command::visible;
@@ -52,7 +53,7 @@ type Outcome = Result<String, String>;
 /// Tries every layer of a target.
 pub(super) async fn run(
     config: &Config,
-    authority: &Authority,
+    (authority, audit): (&Authority, &Audit),
     target: &TargetConfig,
     login: &LoginName,
 ) -> Report {
@@ -60,6 +61,7 @@ pub(super) async fn run(
         config,
         target,
         authority,
+        audit,
         login,
         tasks: TaskTracker::new(),
     };

@@ -1,4 +1,6 @@
 //! Logging in to a target to try something there: one connection, one command, one answer of the agent.
+//!
+//! Invariant: the audit has a durable record of each certificate and signature before it is made.
 
 use std::time::Duration;
 
@@ -8,9 +10,11 @@ use russh::{ChannelMsg, ChannelWriteHalf};
 use tokio_util::task::TaskTracker;
 
 use crate::agent::{self, Messages, Request, wire};
-use crate::authority::probe::ProbeCertificate;
+use crate::audit::{Audit, AuditError};
+use crate::authority::probe::{LIFETIME, ProbeCertificate};
 use crate::authority::{Authority, AuthorityError};
 use crate::config::{Config, TargetConfig};
+use crate::domain::audit::AuditEvent;
 use crate::domain::command::visible;
 use crate::domain::grant::Permissions;
 use crate::domain::name::LoginName;
@@ -34,6 +38,8 @@ pub(super) struct Prober<'a> {
     pub(super) target: &'a TargetConfig,
     /// The keys.
     pub(super) authority: &'a Authority,
+    /// The node's chain.
+    pub(super) audit: &'a Audit,
     /// The login.
     pub(super) login: &'a LoginName,
     /// Where connections run.
@@ -49,6 +55,9 @@ pub(super) enum NotLoggedIn {
     /// No certificate could be made.
     #[error(transparent)]
     Authority(#[from] AuthorityError),
+    /// None was made, as it could not be audited.
+    #[error("no certificate was made: {0}")]
+    Audit(#[from] AuditError),
 }
 
 /// What the agent does that a command finds on the target.
@@ -113,9 +122,18 @@ impl Prober<'_> {
             permissions,
             force_command,
         };
+        let now = Timestamp::now();
+        let event = AuditEvent::ProbeCertificate {
+            target: self.target.info.name.clone(),
+            login: principal.clone(),
+            until: now.saturating_add(LIFETIME).unwrap_or(now),
+            forced: force_command.map(|command| visible(command.as_bytes())),
+            account: account(),
+        };
+        self.audit.append(event, now).await?;
         let minted = self
             .authority
-            .mint_for_probe(&certificate, dialled.from(), Timestamp::now());
+            .mint_for_probe(&certificate, dialled.from(), now);
         let (key, certificate) = minted?;
         Ok(dialled.log_in(self.login, key, certificate).await?)
     }
@@ -219,7 +237,7 @@ impl Prober<'_> {
                     }
                     Request::Sign { key: named, data } if named == key => {
                         let request = SudoRequest::read(&data, &key);
-                        let answer = self.signed(&request, agent)?;
+                        let answer = self.signed(&request, agent).await?;
                         if asked.len() < ASKED {
                             asked.push(request);
                         }
@@ -233,18 +251,21 @@ impl Prober<'_> {
         Ok(())
     }
 
-    fn signed(
+    async fn signed(
         &self,
         request: &Result<SudoRequest, NotSudo>,
         agent: Agent,
     ) -> anyhow::Result<Vec<u8>> {
         match (request, agent) {
             (Ok(request), Agent::Signs) => {
-                let checked = (self.login, &self.target.hostname);
-                match self
-                    .authority
-                    .sign_probe(request, checked, Timestamp::now())
-                {
+                let (checked, now) = ((self.login, &self.target.hostname), Timestamp::now());
+                let event = AuditEvent::ProbeSigned {
+                    target: self.target.info.name.clone(),
+                    text: visible(&request.text()),
+                    account: account(),
+                };
+                self.audit.append(event, now).await?;
+                match self.authority.sign_probe(request, checked, now) {
                     Ok(signature) => Ok(agent::signature(&signature)?),
                     Err(_) => Ok(agent::failure()),
                 }
@@ -252,6 +273,11 @@ impl Prober<'_> {
             (Ok(_), Agent::Refuses | Agent::None) | (Err(_), _) => Ok(agent::failure()),
         }
     }
+}
+
+/// The account that checks.
+fn account() -> u32 {
+    rustix::process::getuid().as_raw()
 }
 
 impl Ran {

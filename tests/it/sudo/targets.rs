@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::HELD_SUDO;
+use crate::harness::sshd::login;
 use crate::harness::{Gated, Output, run};
 
 fn check(gated: &Gated) -> Output {
@@ -115,6 +116,42 @@ fn a_check_passes_on_a_host_that_is_set_up_and_names_whatever_is_not() {
     check(&gated).expect_success();
     run(&mut gated.host().as_root("rm /etc/ssh/countersign_ca.pub")).expect_success();
     assert_eq!(failed(&gated), names(&["login"]));
+}
+
+#[test]
+fn the_audit_knows_of_every_certificate_and_signature_of_a_check() {
+    let mut gated = Gated::with(HELD_SUDO, &["db1"]);
+    check(&gated).expect_success();
+    let certificates = gated.bastion.events("probe_certificate");
+    let of = |key: &str, value: &str| certificates.iter().filter(|it| it[key] == value).count();
+    assert_eq!(certificates.len(), of("target", "db1"));
+    assert_eq!(of("login", "countersign-nobody"), 1);
+    assert_eq!(of("forced", "printf %s forced"), 1);
+    let accepted = format!("Accepted publickey for {}", login());
+    assert_eq!(
+        gated.host().log().matches(&accepted).count(),
+        of("login", login()),
+        "{certificates:#?}"
+    );
+    let signed = gated.bastion.events("probe_signed");
+    assert!(signed.iter().all(|it| it["account"] == 0), "{signed:#?}");
+    let text = signed[0]["text"].as_str().unwrap();
+    assert!(text.starts_with("sudo -k true  # in /"), "{text}");
+    gated
+        .bastion
+        .command(&["audit", "verify"])
+        .expect_success();
+
+    // Without it there is none.
+    gated.bastion.stop().expect_success();
+    let data = gated.bastion.dir().join("data");
+    std::fs::rename(data.join("countersign.db"), data.join("gone")).unwrap();
+    let refused = check(&gated).expect_failure();
+    assert!(refused.stderr.contains("a check is audited"), "{refused}");
+    assert_eq!(
+        gated.host().log().matches(&accepted).count(),
+        of("login", login())
+    );
 }
 
 #[test]
