@@ -333,7 +333,7 @@ pub enum News {
     /// Somebody approved, and it needs so many more.
     Approved {
         /// Their approval.
-        by: Approval,
+        by: Box<Approval>,
         /// How many are missing yet.
         missing: usize,
     },
@@ -401,7 +401,7 @@ impl Waiting<'_> {
             self.approved += 1;
             let needed = usize::from(hold.requirements().approvals.get());
             return Some(News::Approved {
-                by: by.clone(),
+                by: Box::new(by.clone()),
                 missing: needed.saturating_sub(self.approved),
             });
         }

@@ -3,6 +3,7 @@
 //! [`Hold`] is a state machine that consumes itself: an answer either leaves it waiting for more people or
 //! turns it into a [`Resolved`]. Only an approved one gives a [`Clearance`], and only for the same digest.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -90,6 +91,9 @@ pub struct Approval {
     pub again_for: Option<Duration>,
     /// When.
     pub at: Timestamp,
+    /// Where they connected from; nobody knows of those that were kept before this was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<IpAddr>,
 }
 
 /// How a hold ended.
@@ -104,7 +108,7 @@ pub enum Resolution {
     /// Somebody refused.
     Refused {
         /// Who.
-        by: Approval,
+        by: Box<Approval>,
     },
     /// Nobody answered in time.
     Expired,
@@ -268,9 +272,12 @@ impl Hold {
                 (Answer::Approve, Times::Once) | (Answer::Refuse, _) => None,
             },
             at: now,
+            source: Some(permit.source()),
         };
         let resolution = match reply.answer {
-            Answer::Refuse => Resolution::Refused { by: given.clone() },
+            Answer::Refuse => Resolution::Refused {
+                by: Box::new(given.clone()),
+            },
             Answer::Approve => {
                 self.approvals.push(given.clone());
                 if self.approvals.len() < usize::from(self.requirements.approvals.get()) {
@@ -604,6 +611,7 @@ mod tests {
             reason: String::new(),
             again_for: minutes.map(|minutes| Duration::from_secs(60 * minutes)),
             at: Timestamp::UNIX_EPOCH,
+            source: None,
         };
         let requirements = Requirements {
             approvals: NonZeroU8::MIN,

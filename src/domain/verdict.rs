@@ -92,6 +92,7 @@ pub struct Permit {
     matter: String,
     policies: BTreeSet<String>,
     tell: Tell,
+    source: IpAddr,
 }
 
 /// Whom an allowed action is told to.
@@ -117,6 +118,11 @@ impl Permit {
     /// Whom it is told to.
     pub fn tell(&self) -> Tell {
         self.tell
+    }
+
+    /// Where the person connected from when it was allowed.
+    pub fn source(&self) -> IpAddr {
+        self.source
     }
 
     /// The policies that allowed it.
@@ -172,6 +178,7 @@ impl Verdict {
             matter: question.matter(),
             policies,
             tell,
+            source: question.circumstances.source,
         })
     }
 

@@ -1,9 +1,7 @@
 //! Whether the people who approved one thing would do for another that follows from it.
 //!
-//! Invariant: each of them is asked about as if they answered the new request now, with its own reading. Where they
-//! answered from is not kept: they are taken to be at no address at all, so that no policy which wants one is met.
-
-use std::net::{IpAddr, Ipv4Addr};
+//! Invariant: each of them is asked about as if they answered the new request now, with its own reading, from where they
+//! answered. Of whom that is not known, nothing follows.
 
 use jiff::Timestamp;
 
@@ -13,8 +11,6 @@ use crate::domain::request::ApprovalRequest;
 use crate::domain::verdict::{Circumstances, Question, Resource, Verdict};
 
 use super::PolicySet;
-
-const NOWHERE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 impl PolicySet {
     /// Whether approvals that were given for something else meet what is required of a request: there are enough of
@@ -37,12 +33,15 @@ impl PolicySet {
     }
 
     fn may_approve(&self, given: &Approval, request: &ApprovalRequest, now: Timestamp) -> bool {
+        let Some(source) = given.source else {
+            return false;
+        };
         let question = Question {
             principal: &given.approver,
             action: Action::Approve,
             resource: Resource::Hold(request),
             circumstances: Circumstances {
-                source: NOWHERE,
+                source,
                 now,
                 login: None,
                 command: None,

@@ -40,7 +40,16 @@ const HELD_TWICE: &str = r#"
 @id("answer") permit (principal, action == Action::"approve", resource);
 "#;
 
-/// The same, and one's own agent.
+/// The same, for approvers who are at a known place.
+const HELD_TWICE_HERE: &str = r#"
+@id("open") permit (principal, action == Action::"connect", resource);
+@id("work") permit (principal, action in [Action::"exec", Action::"shell"], resource);
+@id("ask") permit (principal, action == Action::"request:sudo", resource);
+@id("answer") permit (principal, action == Action::"approve", resource)
+when { context.source.isInRange(ip("127.0.0.0/8")) };
+"#;
+
+/// One's own agent, and any sudo.
 const OWN_AGENT: &str = r#"
 @id("all") permit (principal, action in [Action::"connect", Action::"exec", Action::"sudo", Action::"agent"], resource);
 "#;
@@ -229,6 +238,20 @@ fn a_command_that_was_approved_is_not_asked_about_again_by_its_own_sudo() {
         (running.stderr().matches(HELD).count() == 2).then_some(())
     });
     assert_eq!(held.stdout(), "");
+}
+
+#[test]
+fn who_may_approve_only_from_somewhere_is_not_asked_again_by_the_sudo_of_what_they_approved_there()
+{
+    let gated = Gated::with(HELD_TWICE_HERE, &["db1"]);
+    let (alice, carol) = (gated.person("alice"), gated.person("carol"));
+    let mut held = alice.spawn_ssh(&["db1", "sudo id -u"]);
+    let id = wait_until_held(&mut held);
+    answer(&carol, "approve", &id, "ok").expect_success();
+    assert_eq!(held.finish().expect_success().text(), "0\n");
+    assert_eq!(gated.bastion.events("held").len(), 1);
+    let answered = gated.bastion.wait_for_event("answered");
+    assert_eq!(answered["by"]["source"], "127.0.0.1", "{answered}");
 }
 
 #[test]

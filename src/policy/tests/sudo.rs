@@ -207,7 +207,7 @@ fn only_people_who_may_approve_the_sudo_itself_would_do_for_it_and_with_their_re
 @id("seen-by-the-gate") permit (principal in Group::"dba", action == Action::"approve", resource)
   unless { resource has sudo };
 @id("at-the-office") permit (principal in Group::"office", action == Action::"approve", resource)
-  when { context.source.isInRange(ip("0.0.0.0/1")) && !context.source.isInRange(ip("0.0.0.0/32")) };
+  when { context.source.isInRange(ip("198.51.100.0/24")) };
 "#,
     )
     .unwrap();
@@ -220,6 +220,7 @@ fn only_people_who_may_approve_the_sudo_itself_would_do_for_it_and_with_their_re
         reason: reason.to_owned(),
         again_for: None,
         at: NOW,
+        source: Some("192.0.2.1".parse().unwrap()),
     };
     let would_do = |approvals: &[Approval], count: u8, reason| {
         let requirements = Requirements {
@@ -238,7 +239,7 @@ fn only_people_who_may_approve_the_sudo_itself_would_do_for_it_and_with_their_re
     assert!(!would_do(std::slice::from_ref(&lead), 1, required));
     assert!(!would_do(std::slice::from_ref(&lead), 2, optional));
     assert!(would_do(&[given("carol", "leads", "fine")], 1, required));
-    // Who approves what is typed, but not what the gate sees; and who answered from where is not known any more.
+    // Who approves what is typed, but not what the gate sees; and who answered from somewhere else.
     for group in ["dba", "office", "dev"] {
         assert!(
             !would_do(&[given("bob", group, "fine")], 1, optional),
@@ -248,4 +249,19 @@ fn only_people_who_may_approve_the_sudo_itself_would_do_for_it_and_with_their_re
         assert!(!would_do(&both, 1, optional), "{group}");
     }
     assert!(!would_do(&[given("alice", "leads", "mine")], 1, optional));
+    let from = |group, source: Option<&str>| Approval {
+        source: source.map(|it| it.parse().unwrap()),
+        ..given("bob", group, "fine")
+    };
+    assert!(would_do(
+        &[from("office", Some("198.51.100.7"))],
+        1,
+        optional
+    ));
+    // Nothing follows from an answer of before that was kept, which is read all the same.
+    let before = from("leads", None);
+    let text = serde_json::to_string(&before).unwrap();
+    assert!(!text.contains("source"), "{text}");
+    assert_eq!(serde_json::from_str::<Approval>(&text).unwrap(), before);
+    assert!(!would_do(&[before], 1, optional));
 }
