@@ -17,7 +17,7 @@ use crate::domain::audit::AuditEvent;
 use crate::identity::{Identity, IdentityError};
 use crate::policy::{PolicyError, PolicyKeeper, Reloaded};
 use crate::relay::lanes::Lanes;
-use crate::relay::{self, Parts, Services};
+use crate::relay::{self, Parts, Services, peers};
 use crate::store::{Store, StoreError, StoreUrl, StoreUrlError};
 use crate::web::{self, WebError, WebSettings};
 
@@ -78,6 +78,8 @@ pub struct Node {
     listening: Vec<JoinHandle<()>>,
     web: JoinHandle<std::io::Result<()>>,
     web_stop: CancellationToken,
+    beating: JoinHandle<()>,
+    beating_stop: CancellationToken,
     audit_writer: JoinHandle<()>,
 }
 
@@ -100,6 +102,8 @@ impl Node {
         }
         let web_socket = listen(&config.web.listen).await?;
         close_orphans(&store, &audit, &config).await?;
+        // Before it serves, so that nobody takes it for one that has stopped.
+        store.beat(&config.node).await?;
         let event = AuditEvent::NodeStarted {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             policy: policy.current().digest().to_owned(),
@@ -123,6 +127,8 @@ impl Node {
             identity,
             lanes: Lanes::open()?,
         });
+        let beating_stop = CancellationToken::new();
+        let beating = tokio::spawn(live(&services, beating_stop.clone()));
         let following = Arc::clone(&services);
         services.tasks.spawn(async move {
             tokio::select! {
@@ -143,6 +149,8 @@ impl Node {
             listening,
             web,
             web_stop,
+            beating,
+            beating_stop,
             audit_writer,
         })
     }
@@ -265,6 +273,9 @@ impl Node {
         services.tasks.close();
         let _ = tokio::time::timeout(CLOSING, services.tasks.wait()).await;
         self.web_stop.cancel();
+        // Its sessions have ended: it may be taken to have stopped.
+        self.beating_stop.cancel();
+        let _ = self.beating.await;
         if !self.web.is_finished() {
             let _ = tokio::time::timeout(CLOSING, self.web).await;
         }
@@ -283,6 +294,13 @@ impl Node {
         store.close().await;
         drop(lanes);
     }
+}
+
+/// Lets other nodes know that this one lives, and watches them.
+fn live(services: &Services, stop: CancellationToken) -> impl Future<Output = ()> + Send + 'static {
+    let (store, node) = (services.store.clone(), services.node.clone());
+    let (peers, registry) = (Arc::clone(&services.peers), services.registry.clone());
+    async move { peers::live(&store, &node, &peers, &registry, &stop).await }
 }
 
 /// Where the store is.

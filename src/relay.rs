@@ -4,7 +4,7 @@
 //! [`opening`] turns a grant into a logged-in link to a target ([`admission`] waits where others must agree to that), [`session`] runs one channel through its gate,
 //! [`decision`] asks inspection and policy about one command, [`suspension`] waits for people. [`transfer`] follows the
 //! files of a session; [`forwards`] and [`agent`] join channels that carry other protocols; [`sudo`] is the agent that every
-//! sudo on a target with the gate asks. [`console`], [`board`] and
+//! sudo on a target with the gate asks; [`peers`] knows which nodes live, for its sake. [`console`], [`board`] and
 //! [`theatre`] are the bastion's own commands, the dashboard and the replay.
 //!
 //! Invariants: no session without a running recording, nothing on a target without a clearance, no action without
@@ -39,6 +39,8 @@ pub mod notices;
 pub mod opening;
 
 pub mod output;
+
+pub mod peers;
 
 pub mod reception;
 
@@ -121,6 +123,8 @@ pub struct Services {
     pub registry: registry::Registry,
     /// Who may answer what waits.
     pub approver_groups: operations::ApproverGroups,
+    /// The nodes that share its store.
+    pub peers: Arc<peers::Peers>,
     /// Every task of every connection.
     pub tasks: TaskTracker,
     /// Cancelled when no new connection or session is taken any more.
@@ -167,6 +171,7 @@ impl Services {
             sudos: sudo::Sudos::default(),
             registry: registry::Registry::default(),
             approver_groups: operations::ApproverGroups::default(),
+            peers: Arc::default(),
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),
         })

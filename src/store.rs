@@ -16,6 +16,7 @@ mod holds;
 mod location;
 mod logins;
 mod migrations;
+mod nodes;
 mod postgres;
 mod sessions;
 mod sqlite;

@@ -26,6 +26,7 @@ use crate::domain::command::Layer;
 use crate::domain::forward::{AGENT, Direction, Endpoint, Forward};
 use crate::domain::hold::Clearance;
 use crate::domain::name::LoginName;
+use crate::domain::target::HostSeen;
 use crate::flow::{Drain, Gauge, Load, PromptSocket, ReadAhead, TargetSocket, pump, queue};
 use callbacks::{HostCheck, Welcome};
 
@@ -99,6 +100,7 @@ pub enum TargetError {
 pub struct Dialled {
     name: String,
     handle: client::Handle<HostCheck>,
+    host: HostSeen,
     from: Option<IpAddr>,
     load: Arc<Load>,
     welcome: Welcome,
@@ -180,6 +182,7 @@ async fn connect(target: &TargetConfig, rekey: RekeyLimits) -> Result<Dialled, T
         .await
         .map_err(unreachable)?;
     socket.set_nodelay(true).map_err(unreachable)?;
+    let address = socket.peer_addr().map_err(unreachable)?.ip().to_canonical();
     let from = socket
         .local_addr()
         .map(|address: SocketAddr| address.ip())
@@ -192,6 +195,7 @@ async fn connect(target: &TargetConfig, rekey: RekeyLimits) -> Result<Dialled, T
         welcome.clone(),
     );
     let settings = Arc::new(settings(&target.host, rekey));
+    let key = check.key();
     match client::connect_stream(
         settings,
         TargetSocket::new(ReadAhead::new(PromptSocket::new(socket)), Arc::clone(&load)),
@@ -199,14 +203,18 @@ async fn connect(target: &TargetConfig, rekey: RekeyLimits) -> Result<Dialled, T
     )
     .await
     {
-        Ok(handle) => Ok(Dialled {
-            name,
-            handle,
-            from,
-            load,
-            welcome,
-            opened,
-        }),
+        Ok(handle) => match key.get().cloned() {
+            Some(key) => Ok(Dialled {
+                name,
+                handle,
+                host: HostSeen { key, address },
+                from,
+                load,
+                welcome,
+                opened,
+            }),
+            None => Err(TargetError::HostKey(name)),
+        },
         Err(russh::Error::UnknownKey) => Err(TargetError::HostKey(name)),
         Err(cause) => Err(TargetError::Protocol { name, cause }),
     }
@@ -255,6 +263,11 @@ fn pinned_algorithms(keys: &[PublicKey]) -> Vec<Algorithm> {
 }
 
 impl Dialled {
+    /// The host that was found there.
+    pub fn host(&self) -> &HostSeen {
+        &self.host
+    }
+
     /// Our address as the target sees it, unless something translates it in between.
     pub fn from(&self) -> Option<IpAddr> {
         self.from

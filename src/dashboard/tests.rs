@@ -233,6 +233,7 @@ pub(super) fn sessions() -> Vec<SessionSummary> {
             target: name.parse().unwrap(),
         },
         target: target(name, env),
+        host: None,
         source: "192.0.2.7".to_owned(),
         asked: asked.to_owned(),
         started: at(minutes * 60),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::id::SessionId;
 use crate::domain::principal::{Principal, Subject};
-use crate::domain::target::{Destination, TargetInfo};
+use crate::domain::target::{Destination, HostSeen, TargetInfo};
 
 /// Proof that the recording of a session runs: no session starts without one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +38,9 @@ pub struct SessionSummary {
     pub destination: Destination,
     /// The target as it was known when the session started.
     pub target: TargetInfo,
+    /// The host that was found there; nobody knows of sessions that were kept before this was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<HostSeen>,
     /// Where the client connected from.
     pub source: String,
     /// `shell`, or the command that was asked for, safe to print.

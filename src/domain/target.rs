@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::name::{LoginName, NameError, TargetName};
+use crate::domain::principal::KeyFingerprint;
 
 /// One way in which the bastion sees and stops what happens on a target; see the README for what each is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -32,6 +34,23 @@ pub struct TargetInfo {
     pub labels: BTreeMap<String, String>,
     /// What enforces here.
     pub layers: BTreeSet<EnforcementLayer>,
+}
+
+/// A host as a connection to it found it, whatever it is called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostSeen {
+    /// The host key that it proved, also where that came in a certificate.
+    pub key: KeyFingerprint,
+    /// The address that answered.
+    pub address: IpAddr,
+}
+
+impl HostSeen {
+    /// Whether another connection may have found the same host: by its key, or by an address, behind which there may be
+    /// more than one.
+    pub fn may_be(&self, other: &Self) -> bool {
+        self.key == other.key || self.address == other.address
+    }
 }
 
 impl TargetInfo {
@@ -90,6 +109,18 @@ mod tests {
             login: login.parse().unwrap(),
             target: target.parse().unwrap(),
         })
+    }
+
+    #[test]
+    fn a_host_is_known_again_by_its_key_at_another_address_and_by_its_address_with_another_key() {
+        let seen = |key: &str, address: &str| HostSeen {
+            key: KeyFingerprint::new(key.to_owned()),
+            address: address.parse().unwrap(),
+        };
+        let this = seen("SHA256:one", "10.0.0.5");
+        assert!(this.may_be(&seen("SHA256:one", "2001:db8::5")));
+        assert!(this.may_be(&seen("SHA256:two", "10.0.0.5")));
+        assert!(!this.may_be(&seen("SHA256:two", "10.0.0.6")));
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::domain::hold::Clearance;
 use crate::domain::id::SessionId;
 use crate::domain::lifecycle::Granted;
 use crate::domain::name::TargetName;
-use crate::domain::target::{Destination, EnforcementLayer, TargetInfo};
+use crate::domain::target::{Destination, EnforcementLayer, HostSeen, TargetInfo};
 use crate::domain::verdict::{Denial, Verdict};
 use crate::store::StoreError;
 use crate::target::{self, Dialled, Link, TargetChannel, TargetError, Turn};
@@ -32,6 +32,8 @@ pub struct Opening {
     pub granted: Granted,
     /// The session's channel on the target.
     pub ground: Ground,
+    /// The host that was found there.
+    pub host: HostSeen,
     /// Whether the certificate permits a terminal.
     pub pty: bool,
 }
@@ -287,6 +289,7 @@ async fn open(
     let (granted, dialled, turn) = approach(visit, target, destination, predialled).await?;
     let grant = granted.grant();
     let certificate = certificate(visit, grant, session, permissions, Runs::Anything);
+    let host = dialled.host().clone();
     let opened = match log_in(visit, dialled, certificate).await {
         Ok(link) => link.open(&visit.services.tasks).await,
         Err(NotIn::Target(error)) => Err(error),
@@ -305,6 +308,7 @@ async fn open(
     Ok(Opening {
         granted,
         ground,
+        host,
         pty,
     })
 }

@@ -28,7 +28,7 @@ use crate::domain::grant::Permissions;
 use crate::domain::id::SessionId;
 use crate::domain::lifecycle::Attached;
 use crate::domain::principal::Subject;
-use crate::domain::target::{Destination, EnforcementLayer, TargetInfo};
+use crate::domain::target::{Destination, EnforcementLayer, HostSeen, TargetInfo};
 use crate::flow::{Drain, idle_for};
 use crate::inspect::widget::{Nonce, Widget};
 use crate::record::{RecordError, Recorder};
@@ -68,6 +68,7 @@ pub async fn run(
                         visit: &visit,
                         attached: &attached,
                         target: &target,
+                        host: &opening.host,
                         client: &client,
                         side,
                     };
@@ -135,6 +136,7 @@ struct Session<'a> {
     visit: &'a Arc<Visit>,
     attached: &'a Attached,
     target: &'a TargetInfo,
+    host: &'a HostSeen,
     client: &'a Client,
     side: Side,
 }

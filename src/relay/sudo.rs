@@ -38,7 +38,7 @@ use crate::domain::command::{Command, Layer, Reading, Scope};
 use crate::domain::hold::Clearance;
 use crate::domain::id::{HoldId, SessionId};
 use crate::domain::sudo::SudoRequest;
-use crate::domain::target::Destination;
+use crate::domain::target::{Destination, HostSeen};
 use crate::inspect;
 use crate::policy::held_for_company;
 use crate::target::{Openings, Origin};
@@ -85,6 +85,8 @@ pub struct Parts {
     pub visit: Arc<Visit>,
     /// The target, as it is configured when the session begins.
     pub target: TargetConfig,
+    /// The host that was found there.
+    pub host: HostSeen,
     /// Login and target.
     pub destination: Destination,
     /// The session.

@@ -10,9 +10,10 @@ use sqlx::{AnyConnection, Connection, Row, Transaction};
 use crate::store::{Database, Opening, StoreError};
 
 /// The migrations, in order; the first makes version 1.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_end_orders.sql"),
+    include_str!("migrations/0003_nodes.sql"),
 ];
 
 /// The version that this program reads and writes.

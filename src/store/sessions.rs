@@ -8,7 +8,7 @@ use crate::domain::id::SessionId;
 use crate::domain::name::NodeName;
 use crate::domain::principal::Subject;
 use crate::domain::recording::{EndOrder, SessionEnd, SessionSummary};
-use crate::store::{LISTED, Store, StoreError, from_json, listed, to_json};
+use crate::store::{LISTED, Store, StoreError, from_json, listed, to_json, unreadable};
 
 /// How a session ended whose node stopped before it could say so.
 const INTERRUPTED: &str = "interrupted: the bastion stopped";
@@ -200,16 +200,16 @@ impl Store {
         rows.iter().map(summary).collect()
     }
 
-    /// Every session that runs on any node.
+    /// Every session that runs on any node, with the node.
     ///
     /// # Errors
     /// [`StoreError::TooMany`] when there are more than can be looked through, or those of the database.
-    pub async fn running_sessions(&self) -> Result<Vec<SessionSummary>, StoreError> {
+    pub async fn running_sessions(&self) -> Result<Vec<(NodeName, SessionSummary)>, StoreError> {
         let limit = i64::try_from(RUNNING).unwrap_or(i64::MAX).saturating_add(1);
         let rows = self
             .timed(async {
                 Ok(sqlx::query(
-                    "SELECT summary, session_end FROM sessions WHERE ended IS NULL LIMIT $1",
+                    "SELECT summary, session_end, node FROM sessions WHERE ended IS NULL LIMIT $1",
                 )
                 .bind(limit)
                 .fetch_all(&self.reads)
@@ -217,7 +217,10 @@ impl Store {
             })
             .await?;
         match rows.len() {
-            0..=RUNNING => rows.iter().map(summary).collect(),
+            0..=RUNNING => rows
+                .iter()
+                .map(|row| Ok((node(row.try_get(2)?)?, summary(row)?)))
+                .collect(),
             _ => Err(StoreError::TooMany(RUNNING)),
         }
     }
@@ -250,6 +253,11 @@ impl Store {
         .await?;
         rows.iter().map(summary).collect()
     }
+}
+
+fn node(name: String) -> Result<NodeName, StoreError> {
+    name.parse()
+        .map_err(|error| unreadable("a session's node", &error))
 }
 
 fn summary(row: &AnyRow) -> Result<SessionSummary, StoreError> {

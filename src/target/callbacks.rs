@@ -3,17 +3,18 @@
 //! Invariant: a channel is refused unless one of its kind was welcomed before, and more than a few that wait are
 //! refused as well. Nothing is decided about those that pass: they come out as [`Opened`].
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use russh::client::{self, ChannelOpenHandle, Msg};
-use russh::keys::PublicKeyOrCertificate;
+use russh::keys::{PublicKey, PublicKeyOrCertificate};
 use russh::{Channel, ChannelOpenFailure};
 use tokio::sync::mpsc;
 
-use crate::certificate::verify_host_certificate;
+use crate::certificate::{fingerprint, verify_host_certificate};
 use crate::config::HostTrust;
+use crate::domain::principal::KeyFingerprint;
 
 /// Channels that a target opened and nobody took yet; beyond it they are refused.
 const WAITING: usize = 16;
@@ -76,6 +77,8 @@ impl Opened {
 pub(super) struct HostCheck {
     names: Vec<String>,
     trust: HostTrust,
+    /// The key that was accepted.
+    key: Arc<OnceLock<KeyFingerprint>>,
     welcome: Welcome,
     /// Boxed: the queue's room is there whether anything comes or not.
     opened: mpsc::Sender<Box<Opened>>,
@@ -92,10 +95,38 @@ impl HostCheck {
         let check = Self {
             names,
             trust,
+            key: Arc::default(),
             welcome,
             opened,
         };
         (check, receiver)
+    }
+
+    /// Where the key stands once it was accepted.
+    pub(super) fn key(&self) -> Arc<OnceLock<KeyFingerprint>> {
+        Arc::clone(&self.key)
+    }
+
+    fn verify(&self, shown: &PublicKeyOrCertificate) -> Option<PublicKey> {
+        match (&self.trust, shown) {
+            (HostTrust::Pinned(keys), PublicKeyOrCertificate::PublicKey { key, .. }) => {
+                let same = |pinned: &PublicKey| pinned.key_data() == key.key_data();
+                keys.iter().any(same).then(|| key.clone())
+            }
+            (HostTrust::Authority(authority), PublicKeyOrCertificate::Certificate(certificate)) => {
+                let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
+                let verified =
+                    verify_host_certificate(certificate, authority, &names, Timestamp::now());
+                if let Err(refused) = &verified {
+                    tracing::warn!(target = %self.names.join("/"), %refused, "host certificate refused");
+                }
+                verified
+                    .is_ok()
+                    .then(|| PublicKey::from(certificate.public_key().clone()))
+            }
+            (HostTrust::Pinned(_), PublicKeyOrCertificate::Certificate(_))
+            | (HostTrust::Authority(_), PublicKeyOrCertificate::PublicKey { .. }) => None,
+        }
     }
 
     /// Passes on a channel of a kind that is welcome.
@@ -136,22 +167,13 @@ impl client::Handler for HostCheck {
         &mut self,
         shown: &PublicKeyOrCertificate,
     ) -> Result<bool, Self::Error> {
-        Ok(match (&self.trust, shown) {
-            (HostTrust::Pinned(keys), PublicKeyOrCertificate::PublicKey { key, .. }) => keys
-                .iter()
-                .any(|pinned| pinned.key_data() == key.key_data()),
-            (HostTrust::Authority(authority), PublicKeyOrCertificate::Certificate(certificate)) => {
-                let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
-                let verified =
-                    verify_host_certificate(certificate, authority, &names, Timestamp::now());
-                if let Err(refused) = &verified {
-                    tracing::warn!(target = %self.names.join("/"), %refused, "host certificate refused");
-                }
-                verified.is_ok()
-            }
-            (HostTrust::Pinned(_), PublicKeyOrCertificate::Certificate(_))
-            | (HostTrust::Authority(_), PublicKeyOrCertificate::PublicKey { .. }) => false,
-        })
+        let key = self.verify(shown);
+        if let Some(key) = &key {
+            // Keys are exchanged anew later, with the same host key or not at all.
+            let first = self.key.get_or_init(|| fingerprint(key));
+            return Ok(*first == fingerprint(key));
+        }
+        Ok(false)
     }
 
     async fn server_channel_open_forwarded_tcpip(

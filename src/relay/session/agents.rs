@@ -86,6 +86,7 @@ impl Session<'_> {
         Some(SudoGate::new(sudo::Parts {
             visit: Arc::clone(self.visit),
             target,
+            host: self.host.clone(),
             destination: self.attached.grant().destination().clone(),
             session: self.attached.session(),
             behind,

@@ -95,6 +95,7 @@ impl Session<'_> {
             subject: principal.subject.clone(),
             destination: self.attached.grant().destination().clone(),
             target: self.target.clone(),
+            host: Some(self.host.clone()),
             source: self.visit.source.to_string(),
             asked: start.shown(),
             started: now,

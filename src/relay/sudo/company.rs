@@ -8,32 +8,35 @@ use std::collections::BTreeSet;
 use russh::keys::PublicKey;
 
 use super::{NotSigned, SudoGate};
-use crate::config::{HostTrust, TargetConfig};
-use crate::domain::name::TargetName;
+use crate::config::{Config, HostTrust, TargetConfig};
+use crate::domain::recording::SessionSummary;
 use crate::domain::sudo::Companion;
 
 impl SudoGate {
-    /// Others who have a session as the same login on what may be the same host, on any node. Two targets that share
-    /// neither `hostname` nor address nor a pinned key are taken for two hosts: under a host authority, one host under a
-    /// DNS name and under its IP address is not seen through.
+    /// Others who have a session as the same login on what may be the same host, on any node that has not stopped. Two
+    /// sessions are on two hosts when they found another host key at another address, and their targets share none of
+    /// `hostname`, address and pinned keys.
     pub(super) async fn company(&self) -> Result<Vec<Companion>, NotSigned> {
         let services = &self.of.visit.services;
         let config = services.config();
-        let here = |name: &TargetName| {
-            *name == self.of.destination.target || is_here(config.target(name), &self.of.target)
-        };
         let running = services
             .store
             .running_sessions()
             .await
             .map_err(NotSigned::because)?;
+        // In this order: a node that came back beats before it has a session.
+        let stopped = services
+            .peers
+            .stopped(&services.store)
+            .await
+            .map_err(NotSigned::because)?;
         let me = &self.of.visit.identified.identity().principal().subject;
         let mut company = BTreeSet::new();
-        for session in running {
-            let there = session.destination;
+        for (node, session) in running {
             if session.subject != *me
-                && there.login == self.of.destination.login
-                && here(&there.target)
+                && session.destination.login == self.of.destination.login
+                && !stopped.contains(&node)
+                && self.may_be_here(&session, &config)
             {
                 let name = session.person.parse().map_err(NotSigned::because)?;
                 company.insert(Companion {
@@ -43,6 +46,15 @@ impl SudoGate {
             }
         }
         Ok(company.into_iter().collect())
+    }
+
+    /// Whether a session of another target, or of this one, may be on this host.
+    fn may_be_here(&self, session: &SessionSummary, config: &Config) -> bool {
+        let target = &session.destination.target;
+        let found = session.host.as_ref();
+        *target == self.of.destination.target
+            || found.is_none_or(|found| found.may_be(&self.of.host))
+            || is_here(config.target(target), &self.of.target)
     }
 }
 
@@ -66,7 +78,7 @@ fn share_a_key(one: &HostTrust, other: &HostTrust) -> bool {
             let same = |it: &PublicKey| it.key_data() == key.key_data();
             other.iter().any(same)
         }),
-        // Each host of an authority has keys of its own.
+        // Each host of an authority has keys of its own, which nobody knows before one connects.
         (HostTrust::Authority(_), _) | (HostTrust::Pinned(_), HostTrust::Authority(_)) => false,
     }
 }

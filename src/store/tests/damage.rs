@@ -113,6 +113,29 @@ async fn a_database_of_a_newer_program_is_refused() {
 }
 
 #[tokio::test]
+async fn a_database_of_an_older_program_is_brought_to_this_version_by_a_node_alone() {
+    let file = File::holding(&database().await);
+    let url = StoreUrl::Sqlite(file.path());
+    let store = Store::open(&url).await.unwrap();
+    for undo in [
+        "DROP TABLE nodes",
+        "DELETE FROM countersign_schema WHERE version = 3",
+    ] {
+        sqlx::query(undo).execute(&store.writes).await.unwrap();
+    }
+    store.close().await;
+    let looked = Store::open_existing(&url).await;
+    assert!(
+        matches!(looked, Err(StoreError::Older { found: 2, .. })),
+        "{looked:?}"
+    );
+    let store = Store::open(&url).await.unwrap();
+    store.beat(&node("n1")).await.unwrap();
+    store.close().await;
+    Store::open_existing(&url).await.unwrap().close().await;
+}
+
+#[tokio::test]
 async fn a_new_database_is_for_its_owner_only() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sp ace%20.db");

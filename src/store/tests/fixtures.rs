@@ -15,7 +15,7 @@ use crate::domain::name::NodeName;
 use crate::domain::principal::{KeyFingerprint, Principal, PrincipalKind, Subject};
 use crate::domain::recording::SessionSummary;
 use crate::domain::request::ApprovalRequest;
-use crate::domain::target::{Destination, TargetInfo};
+use crate::domain::target::{Destination, HostSeen, TargetInfo};
 use crate::domain::verdict::{Circumstances, Question, Resource, Tell, Verdict};
 use crate::store::{AuditEntry, HoldState, Login};
 
@@ -68,6 +68,10 @@ pub(super) fn session(n: u8, name: &str) -> SessionSummary {
         subject: person(name).subject,
         destination: destination(),
         target: target(),
+        host: Some(HostSeen {
+            key: key("host"),
+            address: source(),
+        }),
         source: "192.0.2.7".to_owned(),
         asked: "echo ^@ \u{fc}".to_owned(),
         started: at(i64::from(n)),

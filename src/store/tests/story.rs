@@ -16,6 +16,7 @@ pub(super) async fn story(store: &Store) {
     holds_wait_and_end_once(store).await;
     a_restarted_node_takes_its_holds_back(store).await;
     events_are_chained_by_node(store).await;
+    nodes_count_their_beats(store).await;
 }
 
 /// To be called after the database was opened again.
@@ -189,6 +190,18 @@ async fn sessions_start_and_end_once(store: &Store) {
         [three],
         "of another node"
     );
+    let running = store.running_sessions().await.unwrap();
+    assert_eq!(running, [(n2, session(3, "alice"))]);
+}
+
+async fn nodes_count_their_beats(store: &Store) {
+    assert!(store.beats().await.unwrap().is_empty());
+    for name in ["n1", "n2", "n1"] {
+        store.beat(&node(name)).await.unwrap();
+    }
+    let mut beats = store.beats().await.unwrap();
+    beats.sort();
+    assert_eq!(beats, [(node("n1"), 2), (node("n2"), 1)]);
 }
 
 async fn holds_wait_and_end_once(store: &Store) {

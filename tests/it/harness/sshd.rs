@@ -164,7 +164,9 @@ impl Sshd {
 
     /// Has it read another configuration.
     pub(crate) fn configure_anew(&self, change: impl FnOnce(String) -> String) {
-        let file = self.folder.path().join("sshd_config");
+        // A host of its own has it where the system has.
+        let files = ["ssh/sshd_config", "sshd_config"].map(|name| self.folder.path().join(name));
+        let file = files.into_iter().find(|file| file.exists()).unwrap();
         let text = change(fs::read_to_string(&file).unwrap());
         fs::write(&file, text).unwrap();
         self.reload();
