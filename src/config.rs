@@ -22,8 +22,8 @@ use url::Url;
 use crate::domain::name::{LoginName, NodeName, TargetName};
 use crate::domain::target::TargetInfo;
 
-pub use check::load;
-pub use raw::{ConfigError, Problem};
+pub use check::{load, look};
+pub use raw::{ConfigError, LeftOut, Problem};
 
 /// The whole configuration of a node.
 #[derive(Debug, Clone)]
@@ -44,8 +44,8 @@ pub struct Config {
     pub identity: IdentityConfig,
     /// Certificate lifetimes and the authorities' key files.
     pub certificates: CertificateConfig,
-    /// The store's URL; may hold a password.
-    pub store: SecretString,
+    /// The store's URL; may hold a password. None only for who looked ([`look`]) and has not the service's credential.
+    pub store: Option<SecretString>,
     /// Where recordings go and how much of them.
     pub recordings: RecordingConfig,
     /// The folder of Cedar policies.
@@ -152,7 +152,7 @@ pub struct IdentityConfig {
     pub issuer: String,
     /// Our client id there.
     pub client_id: String,
-    /// Our client secret; a public client has none.
+    /// Our client secret; a public client has none, nor has who looked ([`look`]) without the service's credential.
     pub client_secret: Option<SecretString>,
     /// How the sign-in is shown.
     pub method: LoginMethod,

@@ -41,6 +41,11 @@ pub enum NodeError {
     /// The store's URL.
     #[error("{0}")]
     StoreUrl(#[from] StoreUrlError),
+    /// Only the service has the store's URL.
+    #[error(
+        "the store's URL is in a systemd credential that only the service has: run this as it runs, with `systemd-run -p LoadCredential=…`, or set `CREDENTIALS_DIRECTORY`"
+    )]
+    StoreElsewhere,
     /// The store.
     #[error("{0}")]
     Store(#[from] StoreError),
@@ -306,10 +311,11 @@ fn live(services: &Services, stop: CancellationToken) -> impl Future<Output = ()
 /// Where the store is.
 ///
 /// # Errors
-/// When the configured URL is none.
-pub fn store_url(config: &Config) -> Result<StoreUrl, StoreUrlError> {
+/// When the configured URL is none, or is not known here.
+pub fn store_url(config: &Config) -> Result<StoreUrl, NodeError> {
     use secrecy::ExposeSecret;
-    config.store.expose_secret().parse()
+    let url = config.store.as_ref().ok_or(NodeError::StoreElsewhere)?;
+    Ok(url.expose_secret().parse()?)
 }
 
 async fn listen(address: &std::net::SocketAddr) -> Result<TcpListener, NodeError> {
@@ -370,7 +376,7 @@ fn needs_restart(current: &Config, changed: &Config) -> bool {
         || current.certificates.host_ca != changed.certificates.host_ca
         || current.certificates.sudo_gate != changed.certificates.sudo_gate
         || current.policies != changed.policies
-        || current.store.expose_secret() != changed.store.expose_secret()
+        || secret(&current.store) != secret(&changed.store)
 }
 
 /// Tells systemd that the node is alive, at half of the interval that it asks for.

@@ -30,7 +30,7 @@ pub fn run(command: Audit) -> anyhow::Result<ExitCode> {
             configured,
             file: None,
         } => {
-            let config = crate::config::load(&configured.config)?;
+            let (config, _) = crate::config::look(&configured.config)?;
             let report = runtime()?.block_on(async {
                 Ok::<_, anyhow::Error>(audit::verify(&open(&config).await?).await?)
             })?;
@@ -41,7 +41,7 @@ pub fn run(command: Audit) -> anyhow::Result<ExitCode> {
             since,
             until,
         } => {
-            let config = crate::config::load(&configured.config)?;
+            let (config, _) = crate::config::look(&configured.config)?;
             runtime()?.block_on(async {
                 let store = open(&config).await?;
                 match audit::export(&store, Period { since, until }, &mut tokio::io::stdout()).await

@@ -19,7 +19,7 @@ pub fn run(command: Ca) -> anyhow::Result<ExitCode> {
             authority,
             configured,
         } => {
-            let config = config::load(&configured.config)?;
+            let (config, _) = config::look(&configured.config)?;
             print(&format!("{}\n", public_key(&config, authority)?))?;
         }
         Ca::PublicKeys(configured) => public_keys(&configured)?,
@@ -28,7 +28,7 @@ pub fn run(command: Ca) -> anyhow::Result<ExitCode> {
 }
 
 fn init(configured: &Configured) -> anyhow::Result<()> {
-    let config = config::load(&configured.config)?;
+    let (config, _) = config::look(&configured.config)?;
     let mut out = String::new();
     for (file, created) in create_keys(&config)? {
         let what = match created {
@@ -49,7 +49,7 @@ fn public_key(config: &Config, authority: AuthorityName) -> anyhow::Result<Strin
 }
 
 fn public_keys(configured: &Configured) -> anyhow::Result<()> {
-    let config = config::load(&configured.config)?;
+    let (config, _) = config::look(&configured.config)?;
     let user = public_key(&config, AuthorityName::User)?;
     let host = public_key(&config, AuthorityName::Host)?;
     print(&format!(

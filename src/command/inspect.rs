@@ -88,7 +88,7 @@ impl Inspector {
                 (policies, target, vec![PEOPLE.to_owned()])
             }
             Some(file) => {
-                let config = config::load(file)?;
+                let (config, _) = config::look(file)?;
                 let Some(target) = config.target(&inspect.target.parse().context("--target")?)
                 else {
                     bail!("there is no target `{}`", inspect.target)

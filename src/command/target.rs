@@ -30,7 +30,7 @@ pub fn run(command: Target) -> anyhow::Result<ExitCode> {
             json,
             configured,
         } => {
-            let config = config::load(&configured.config)?;
+            let (config, _) = config::look(&configured.config)?;
             let authority = Authority::load(&config.certificates, &config.ssh.host_key)?;
             let target = name.as_ref().map(|name| find(&config, name)).transpose()?;
             let setup = setup::Setup::new(&authority, target)?;
@@ -46,7 +46,7 @@ pub fn run(command: Target) -> anyhow::Result<ExitCode> {
             json,
             configured,
         } => {
-            let config = config::load(&configured.config)?;
+            let (config, _) = config::look(&configured.config)?;
             let authority = Authority::load(&config.certificates, &config.ssh.host_key)?;
             let target = find(&config, &name)?;
             let login = login_of(target, login.as_ref())?;

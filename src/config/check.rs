@@ -9,8 +9,9 @@ use secrecy::SecretString;
 use toml::de::DeTable;
 use url::Url;
 
-use super::raw::{ConfigError, Problems, Section};
-use super::{CertificateConfig, Config, RecordingConfig, WebConfig, WebTls, beside, secret};
+use super::raw::{ConfigError, LeftOut, Problems, Reader, Section};
+use super::secret::{self, Found};
+use super::{CertificateConfig, Config, RecordingConfig, WebConfig, WebTls, beside};
 use crate::domain::name::TargetName;
 
 mod identity;
@@ -25,22 +26,35 @@ const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(86_400);
 const DEFAULT_STREAM_BYTES: u64 = 1024 * 1024;
 
-/// Reads and checks a configuration file.
+/// Reads and checks a configuration file, for a node that is to serve.
 ///
 /// # Errors
 /// When the file cannot be read, or with every problem it has.
 pub fn load(file: &Path) -> Result<Config, ConfigError> {
+    checked(file, Reader::Service).map(|(config, _)| config)
+}
+
+/// Reads and checks a configuration file as far as that is possible without the service's systemd credentials, where
+/// this process has none; tells what was left out.
+///
+/// # Errors
+/// As [`load`], but for those credentials.
+pub fn look(file: &Path) -> Result<(Config, Vec<LeftOut>), ConfigError> {
+    checked(file, Reader::Onlooker)
+}
+
+fn checked(file: &Path, reader: Reader) -> Result<(Config, Vec<LeftOut>), ConfigError> {
     let unreadable = |cause| ConfigError::Unreadable {
         file: file.to_owned(),
         cause,
     };
     let text = std::fs::read_to_string(file).map_err(unreadable)?;
     let file = std::path::absolute(file).map_err(unreadable)?;
-    let mut problems = Problems::new(&text);
+    let mut problems = Problems::new(&text, reader);
     let config = read(&file, &text, &mut problems);
-    let problems = problems.into_sorted();
+    let (problems, left_out) = problems.into_sorted();
     match config {
-        Some(config) if problems.is_empty() => Ok(config),
+        Some(config) if problems.is_empty() => Ok((config, left_out)),
         Some(_) | None => Err(ConfigError::Problems { file, problems }),
     }
 }
@@ -91,7 +105,7 @@ fn read(file: &Path, text: &str, problems: &mut Problems<'_>) -> Option<Config> 
         web: web?,
         identity: identity?,
         certificates,
-        store: store?,
+        store,
         recordings,
         policies: policies?,
         targets,
@@ -192,18 +206,26 @@ fn store(
     let from_file = path(&mut section, "url_file", file, problems);
     let from_credential = section.parsed::<String>("url_credential", problems);
     let found = match (url, from_file, from_credential) {
-        (None, None, None) => Ok(SecretString::from(format!(
+        (None, None, None) => Ok(Found::Here(SecretString::from(format!(
             "sqlite://{}",
             data.join("countersign.db").display()
-        ))),
-        (Some(url), None, None) => plain_store_url(file, &url),
-        (None, Some(file), None) => secret::read(&file),
-        (None, None, Some(name)) => secret::credential(&name).and_then(|file| secret::read(&file)),
+        )))),
+        (Some(url), None, None) => plain_store_url(file, &url).map(Found::Here),
+        (None, Some(file), None) => secret::read(&file).map(Found::Here),
+        (None, None, Some(name)) => secret::credential(&name),
         _ => Err("name one of `url`, `url_file` and `url_credential`".to_owned()),
     };
-    let found = found
-        .map_err(|message| section.problem(problems, "url", message))
-        .ok();
+    let found = match found {
+        Ok(Found::Here(url)) => Some(url),
+        Ok(Found::Elsewhere(credential)) => {
+            section.without_credential(problems, "url_credential", credential);
+            None
+        }
+        Err(message) => {
+            section.problem(problems, "url", message);
+            None
+        }
+    };
     section.finish(problems);
     found
 }

@@ -65,17 +65,49 @@ impl fmt::Display for Problem {
     }
 }
 
+/// What stands in a systemd credential that only the service has, and was not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// The key that names it, as `store.url_credential`.
+    pub key: String,
+    /// The credential's name.
+    pub credential: String,
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: only the service has the credential `{}`",
+            self.key, self.credential
+        )
+    }
+}
+
+/// Who reads the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reader {
+    /// A node that is to serve, which needs all of it.
+    Service,
+    /// Somebody who does without the service's credentials.
+    Onlooker,
+}
+
 /// Collects problems while sections are read.
 pub(super) struct Problems<'a> {
     text: &'a str,
+    reader: Reader,
     found: Vec<Problem>,
+    left_out: Vec<LeftOut>,
 }
 
 impl<'a> Problems<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
+    pub(super) fn new(text: &'a str, reader: Reader) -> Self {
         Self {
             text,
+            reader,
             found: Vec::new(),
+            left_out: Vec::new(),
         }
     }
 
@@ -89,9 +121,10 @@ impl<'a> Problems<'a> {
         });
     }
 
-    pub(super) fn into_sorted(mut self) -> Vec<Problem> {
+    /// The problems by line, and what was left out.
+    pub(super) fn into_sorted(mut self) -> (Vec<Problem>, Vec<LeftOut>) {
         self.found.sort();
-        self.found
+        (self.found, self.left_out)
     }
 }
 
@@ -143,6 +176,27 @@ impl<'a> Section<'a> {
         message: impl Into<String>,
     ) {
         problems.add(&self.span, &self.path(key), message);
+    }
+
+    /// Reports that there are no systemd credentials here, which is a problem for the service alone.
+    pub(super) fn without_credential(
+        &self,
+        problems: &mut Problems<'_>,
+        key: &str,
+        credential: String,
+    ) {
+        match problems.reader {
+            Reader::Service => {
+                let message = format!(
+                    "no systemd credentials here: add `LoadCredential={credential}:…` to the unit, or name a file"
+                );
+                self.problem(problems, key, message);
+            }
+            Reader::Onlooker => problems.left_out.push(LeftOut {
+                key: self.path(key),
+                credential,
+            }),
+        }
     }
 
     /// A sub-table; empty when it is not there.

@@ -1,7 +1,7 @@
 //! Secrets are read from files or systemd credentials, never from the configuration itself or the environment.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use secrecy::SecretString;
 use zeroize::Zeroize;
@@ -9,16 +9,22 @@ use zeroize::Zeroize;
 /// Longest secret that is read, in bytes.
 const SECRET_BYTES: u64 = 64 * 1024;
 
-/// Where systemd puts a credential of that name (`LoadCredential=`).
-pub(super) fn credential(name: &str) -> Result<PathBuf, String> {
+/// Where a secret is.
+pub(super) enum Found {
+    /// It was read.
+    Here(SecretString),
+    /// In a systemd credential, and this process has none at all.
+    Elsewhere(String),
+}
+
+/// Reads a credential of that name (`LoadCredential=`), where systemd gave this process any.
+pub(super) fn credential(name: &str) -> Result<Found, String> {
     if name.is_empty() || name.contains('/') || name.starts_with('.') {
         return Err(format!("`{name}` is not the name of a credential"));
     }
     match std::env::var_os("CREDENTIALS_DIRECTORY") {
-        Some(folder) => Ok(Path::new(&folder).join(name)),
-        None => Err(format!(
-            "no systemd credentials here: add `LoadCredential={name}:…` to the unit, or name a file"
-        )),
+        Some(folder) => read(&Path::new(&folder).join(name)).map(Found::Here),
+        None => Ok(Found::Elsewhere(name.to_owned())),
     }
 }
 

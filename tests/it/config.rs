@@ -52,6 +52,35 @@ fn a_good_configuration_passes_its_check_and_the_check_changes_nothing() {
 }
 
 #[test]
+fn an_administrators_shell_checks_and_sets_up_without_the_services_credentials() {
+    let world = configured();
+    change(
+        &world,
+        "client_secret_file = \"client-secret\"",
+        "client_secret_credential = \"client-secret\"",
+    );
+    let here = |words: &[&str]| {
+        let mut program = world.bastion.program(words);
+        run(program.env_remove("CREDENTIALS_DIRECTORY"))
+    };
+    let checked = here(&["check"]).expect_success();
+    let left = "left unchecked: identity.client_secret_credential: only the service has";
+    assert!(checked.text().contains(left), "{checked}");
+    here(&["target", "setup", "db1"]).expect_success();
+    here(&["ca", "show", "user"]).expect_success();
+    let serves = here(&["serve"]);
+    assert_plain_failure(&serves);
+    assert!(
+        serves.stderr.contains("LoadCredential=client-secret"),
+        "{serves}"
+    );
+    // Where they are, nothing is left out.
+    let mut program = world.bastion.program(&["check"]);
+    let whole = run(program.env("CREDENTIALS_DIRECTORY", world.bastion.dir())).expect_success();
+    assert!(!whole.text().contains("left unchecked"), "{whole}");
+}
+
+#[test]
 fn the_check_tells_every_problem_at_once() {
     let world = configured();
     change(&world, "drain = \"2s\"", "drain = \"2 fortnights\"");

@@ -7,7 +7,8 @@ use url::Url;
 
 use super::{DAY, HOUR, MINUTE, SECOND, path};
 use crate::config::raw::{Problems, Section};
-use crate::config::{IdentityConfig, LoginMethod, secret};
+use crate::config::secret::{self, Found};
+use crate::config::{IdentityConfig, LoginMethod};
 
 pub(super) fn read(
     mut section: Section<'_>,
@@ -102,18 +103,19 @@ fn client_secret(
     let from_credential = section.parsed::<String>("client_secret_credential", problems);
     let (key, found) = match (from_file, from_credential) {
         (None, None) => return None,
-        (Some(file), None) => ("client_secret_file", secret::read(&file)),
-        (None, Some(name)) => (
-            "client_secret_credential",
-            secret::credential(&name).and_then(|file| secret::read(&file)),
-        ),
+        (Some(file), None) => ("client_secret_file", secret::read(&file).map(Found::Here)),
+        (None, Some(name)) => ("client_secret_credential", secret::credential(&name)),
         (Some(_), Some(_)) => (
             "client_secret_file",
             Err("name either a file or a credential, not both".to_owned()),
         ),
     };
     match found {
-        Ok(secret) => Some(secret),
+        Ok(Found::Here(secret)) => Some(secret),
+        Ok(Found::Elsewhere(credential)) => {
+            section.without_credential(problems, key, credential);
+            None
+        }
         Err(message) => {
             section.problem(problems, key, message);
             None

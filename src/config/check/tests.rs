@@ -96,6 +96,31 @@ fn a_secret_that_others_can_read_is_refused() {
 }
 
 #[test]
+fn what_only_the_service_can_read_is_left_out_for_others_and_named() {
+    let text = whole().replace(
+        "client_id",
+        "client_secret_credential = \"secret\"\nclient_id",
+    ) + "[store]\nurl_credential = \"store-url\"\n";
+    let problems = load_text(&text).unwrap_err();
+    let keys: Vec<&str> = problems
+        .iter()
+        .map(|problem| problem.key.as_str())
+        .collect();
+    let credentials = ["identity.client_secret_credential", "store.url_credential"];
+    assert_eq!(keys, credentials);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("countersign.toml");
+    std::fs::write(&file, &text).unwrap();
+    let (config, left_out) = look(&file).unwrap();
+    assert!(config.store.is_none());
+    let keys: Vec<&str> = left_out.iter().map(|left| left.key.as_str()).collect();
+    assert_eq!(keys, credentials);
+    // Everything else is checked as ever.
+    std::fs::write(&file, text.replace("name = \"n1\"", "nmae = \"n1\"")).unwrap();
+    assert!(look(&file).is_err());
+}
+
+#[test]
 fn plain_http_and_passwords_in_urls_are_refused() {
     let plain = whole().replace("https://login", "http://login");
     assert_eq!(load_text(&plain).unwrap_err()[0].key, "identity.issuer");
