@@ -1,8 +1,10 @@
 //! The command line of the `countersign` program.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use jiff::Timestamp;
 
 use crate::domain::forward::Forward;
 use crate::domain::name::{LoginName, TargetName};
@@ -78,7 +80,7 @@ pub enum Policy {
         cases: PathBuf,
     },
     /// Say what policy decides about a command, a transfer or a forward, and why
-    Explain(Explain),
+    Explain(Box<Explain>),
 }
 
 /// `countersign policy explain`.
@@ -98,6 +100,12 @@ pub struct Explain {
     /// The login on the target
     #[arg(long, default_value = "deploy")]
     pub login: String,
+    /// Where the person connects from; 127.0.0.1 when it is not given
+    #[arg(long)]
+    pub source: Option<IpAddr>,
+    /// When, such as 2026-11-24T17:30:00Z; now when it is not given
+    #[arg(long)]
+    pub at: Option<Timestamp>,
     /// One JSON value instead of text
     #[arg(long)]
     pub json: bool,
@@ -107,7 +115,8 @@ pub struct Explain {
     /// Ask about a sudo of these words that asks the sudo gate, such as 'sudo -u postgres psql'
     #[arg(long, conflicts_with_all = ["forward", "command"])]
     pub sudo: Option<String>,
-    /// The command, as the client would send it; of a transfer, what its client runs, such as 'scp -f PATH'
+    /// The command, as the client would send it; of a transfer, what its client runs, such as 'scp -f PATH'. Needed unless
+    /// --forward or --sudo says what is asked about
     #[arg(required_unless_present_any = ["forward", "sudo"], conflicts_with = "forward")]
     pub command: Option<String>,
 }

@@ -118,6 +118,8 @@ struct Explained {
     action: &'static str,
     /// What was understood.
     inspection: String,
+    /// What nobody said.
+    granted: Vec<&'static str>,
     answers: Vec<Explanation>,
 }
 
@@ -134,11 +136,16 @@ fn explain(explain: &Explain) -> anyhow::Result<ExitCode> {
 
 fn explained(set: &PolicySet, explain: &Explain) -> anyhow::Result<Explained> {
     let asked = Asked::of(explain)?;
-    let (principal, target) = (somebody(&explain.groups)?, target(explain)?);
+    let now = explain.at.unwrap_or_else(Timestamp::now);
+    let target = target(explain)?;
+    let principal = Principal {
+        authenticated_at: now,
+        ..somebody(&explain.groups)?
+    };
     let circumstances = Circumstances {
         command: None,
-        source: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        now: Timestamp::now(),
+        source: explain.source.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        now,
         login: Some(explain.login.parse()?),
         reading: Some(asked.reading.clone()),
         forward: asked.forward,
@@ -158,12 +165,25 @@ fn explained(set: &PolicySet, explain: &Explain) -> anyhow::Result<Explained> {
         decision: verdict.word(),
         action: action.as_str(),
         inspection: inspect::describe(&asked.reading),
+        granted: granted(explain),
         answers: questions.iter().map(|it| set.explain(it)).collect(),
     })
 }
 
+/// What is asked about that the command line does not say, and where it could.
+fn granted(explain: &Explain) -> Vec<&'static str> {
+    let place = explain
+        .source
+        .is_none()
+        .then_some("from 127.0.0.1 (--source)");
+    let time = explain.at.is_none().then_some("now (--at)");
+    let said = place.into_iter().chain(time);
+    said.chain(["signed in just then"]).collect()
+}
+
 impl fmt::Display for Explained {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "taken for granted: {}", self.granted.join(", "))?;
         if !self.inspection.is_empty() {
             writeln!(f, "inspection: {}", self.inspection)?;
         }
@@ -294,6 +314,30 @@ when { context.forward.port == 5432 };
         }
         // The same on the wire is a command that a shell reads first.
         assert_eq!(answers(&[reload]).0, "hold");
+    }
+
+    #[test]
+    fn an_explanation_says_what_it_takes_for_granted_and_asks_about_other_places_and_times() {
+        let text = explained_of(&["id"]).to_string();
+        let granted =
+            "taken for granted: from 127.0.0.1 (--source), now (--at), signed in just then";
+        assert!(text.starts_with(granted), "{text}");
+        let asked = [
+            "id",
+            "--source",
+            "10.1.2.3",
+            "--at",
+            "2026-11-24T17:30:00.5Z",
+        ];
+        let text = explained_of(&asked).to_string();
+        assert!(
+            text.starts_with("taken for granted: signed in just then"),
+            "{text}"
+        );
+        assert!(
+            text.contains(", from 10.1.2.3 at 2026-11-24T17:30:00Z"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -212,7 +212,8 @@ impl Asked {
             resource,
             login: circumstances.login.as_ref().map(ToString::to_string),
             source: circumstances.source.to_string(),
-            now: circumstances.now.to_string(),
+            // Policies see no fraction of a second either.
+            now: circumstances.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
             command,
         }
     }
