@@ -27,7 +27,11 @@ while [ $# -gt 0 ]; do
     shift
 done
 
-note "this runs as $me, not as $as"
+if [ "$me" = "$as" ]; then
+    note "this runs as $me, as everything does here"
+else
+    note "this runs as $me, not as $as"
+fi
 if [ $# -eq 0 ]; then
     [ "$mode" = shell ] || usage
     note 'this shell is yours, too; leave it with exit'
