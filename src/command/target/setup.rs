@@ -131,7 +131,8 @@ fn sudoers(logins: &[&LoginName]) -> File {
         # What was approved is what runs only where root's PATH and variables are not the caller's.\n\
         Defaults env_reset, secure_path=\"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\"\n\
         Defaults env_keep += \"SSH_AUTH_SOCK\"\n\
-        # What each login may ask for. The gate holds it; this is what is possible at all. Never with NOPASSWD.\n"
+        # What each login may ask for. The gate holds it; this is what is possible at all. Never with NOPASSWD.\n\
+        # Take off the `# ` where no other rule, such as that of the group sudo, lets the login use sudo already.\n"
         .to_owned();
     for login in others(logins) {
         content.push_str(&format!("# {login} ALL=(ALL:ALL) ALL\n"));
@@ -175,9 +176,12 @@ impl fmt::Display for Setup {
         )?;
         writeln!(
             f,
-            "# Keep a root shell open until `countersign target check` was content.\nset -eu\n"
+            "# Keep a root shell open until `countersign target check` was content."
         )?;
-        writeln!(f, "{INCLUDED}\n\n{PUT}")?;
+        if !self.packages.is_empty() {
+            write!(f, "{EVERYBODY}")?;
+        }
+        writeln!(f, "set -eu\n\n{INCLUDED}\n\n{PUT}")?;
         if !self.packages.is_empty() {
             writeln!(f, "{PACKAGES}")?;
             writeln!(
@@ -206,6 +210,16 @@ impl fmt::Display for Setup {
         )
     }
 }
+
+/// What people should know before, and what they can do about it.
+const EVERYBODY: &str = "#
+# Its /etc/pam.d/sudo and /etc/pam.d/sudo-i are for everybody on the host: no password opens sudo any more, whoever calls
+# it, and without the bastion nobody gets further than a login. Keep another way to root, such as a console. To gate some
+# logins alone, here deploy and app, put these lines for the one line `auth` of both files below:
+#   auth [success=1 default=ignore] pam_succeed_if.so quiet user notin deploy:app
+#   auth [success=done default=die] pam_ssh_agent_auth.so file=/etc/ssh/countersign_sudo_gate.pub
+#   @include common-auth
+";
 
 const PUT: &str = r#"# put MODE FILE CHECK: standard input becomes the file, if the check accepts it. What was there is kept beside it.
 put() {

@@ -119,6 +119,34 @@ fn a_check_passes_on_a_host_that_is_set_up_and_names_whatever_is_not() {
 }
 
 #[test]
+fn the_setup_tells_how_to_gate_some_logins_alone_and_that_works() {
+    let gated = Gated::with(HELD_SUDO, &["db1"]);
+    let setup = gated
+        .bastion
+        .command(&["target", "setup", "db1"])
+        .expect_success()
+        .text();
+    let lines = setup.lines().filter_map(|line| line.strip_prefix("#   "));
+    let lines: Vec<_> = lines
+        .map(|line| line.replace("deploy:app", &format!("{}:app", login())))
+        .collect();
+    assert_eq!(lines.len(), 3, "{setup}");
+    for file in ["/etc/pam.d/sudo", "/etc/pam.d/sudo-i"] {
+        let put = format!(
+            "printf '%s\\n' '{}' >/etc/pam.d/new && grep -v '^auth' {file} >>/etc/pam.d/new && mv /etc/pam.d/new {file}",
+            lines.join("' '")
+        );
+        run(&mut gated.host().as_root(&put)).expect_success();
+    }
+    check(&gated).expect_success();
+    // Others are asked for their password, as ever.
+    let other = "echo 'nobody ALL=(ALL) ALL' >/etc/sudoers.d/nobody && chmod 0440 /etc/sudoers.d/nobody && \
+                 su -s /bin/sh nobody -c 'echo x | sudo -S -p CSPROMPT true'";
+    let asked = run(&mut gated.host().as_root(other)).expect_failure();
+    assert!(asked.stderr.contains("CSPROMPT"), "{asked}");
+}
+
+#[test]
 fn the_audit_knows_of_every_certificate_and_signature_of_a_check() {
     let mut gated = Gated::with(HELD_SUDO, &["db1"]);
     check(&gated).expect_success();
@@ -137,10 +165,7 @@ fn the_audit_knows_of_every_certificate_and_signature_of_a_check() {
     assert!(signed.iter().all(|it| it["account"] == 0), "{signed:#?}");
     let text = signed[0]["text"].as_str().unwrap();
     assert!(text.starts_with("sudo -k true  # in /"), "{text}");
-    gated
-        .bastion
-        .command(&["audit", "verify"])
-        .expect_success();
+    gated.bastion.command(&["audit", "verify"]).expect_success();
 
     // Without it there is none.
     gated.bastion.stop().expect_success();
