@@ -124,6 +124,7 @@ pub async fn ask(
         reading: Reading::default(),
         action: Action::Connect,
         reason,
+        screen: Vec::new(),
     };
     let waiting = suspension::wait(asker, asked, requirements, &say, gone);
     let resolved = applicant.wait(waiting, said, leave).await?;

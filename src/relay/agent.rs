@@ -54,6 +54,7 @@ pub async fn clear(
                 reading,
                 action,
                 reason: None,
+                screen: Vec::new(),
             };
             let waited = suspension::wait(asker, asked, &requirements, say, gone).await;
             match waited {

@@ -321,6 +321,7 @@ impl Shared {
                 reading: Reading::default(),
                 action,
                 reason: None,
+                screen: Vec::new(),
             };
             let ended = suspension::wait(&asker, asked, &requirements, &say, gone).await;
             // What was not approved may be asked for anew.

@@ -32,6 +32,7 @@ use crate::domain::target::{Destination, EnforcementLayer, HostSeen, TargetInfo}
 use crate::flow::{Drain, idle_for};
 use crate::inspect::widget::{Nonce, Widget};
 use crate::record::{RecordError, Recorder};
+use agents::AtTerminal;
 use course::Course;
 
 /// How long a client that does not read may keep a session that was ordered to end.
@@ -219,7 +220,11 @@ impl Session<'_> {
                 _ = recorder.failed() => "the recording failed",
             }
         };
-        let agent = Box::pin(self.agent_side(&start, left, &interrupts)).await;
+        let person = AtTerminal {
+            screen: screen.as_ref(),
+            interrupts: &interrupts,
+        };
+        let agent = Box::pin(self.agent_side(&start, left, person)).await;
         let (opener, openings) = oneshot::channel();
         let launch = Box::new(Launch {
             ground,

@@ -28,7 +28,8 @@ use tokio_util::sync::CancellationToken;
 use super::decision::{Asker, Decision};
 use super::reception::Visit;
 use super::registry::Message;
-use super::suspension;
+use super::screen::Screen;
+use super::suspension::{self, SCREEN_LINES};
 use crate::accept::ClientConnection;
 use crate::agent::wire;
 use crate::config::TargetConfig;
@@ -97,6 +98,8 @@ pub struct Parts {
     pub reason: Option<String>,
     /// The client.
     pub connection: ClientConnection,
+    /// What the person sees, where the session has a terminal.
+    pub screen: Option<Arc<Screen>>,
     /// Ctrl-C of the session's terminal.
     pub interrupts: Interrupts,
     /// Cancelled when the session ends.
@@ -147,6 +150,12 @@ impl SudoGate {
     fn say(&self, text: &str) {
         let registry = &self.of.visit.services.registry;
         registry.tell(&self.of.session, Message::Shown(text.to_owned()));
+    }
+
+    /// What approvers are shown of the person's screen.
+    fn screen(&self) -> Vec<String> {
+        let screen = self.of.screen.as_ref();
+        screen.map_or_else(Vec::new, |screen| screen.lines(SCREEN_LINES))
     }
 
     /// Has the recording mark something. What it does not take is not signed.
@@ -361,6 +370,7 @@ impl SudoGate {
             reading,
             action,
             reason: self.of.reason.clone(),
+            screen: self.screen(),
         };
         let waited = suspension::wait(&asker, asked, &requirements, &say, left).await;
         let resolved = waited.map_err(NotSigned::Refused)?;

@@ -21,6 +21,8 @@ use crate::domain::hold::{Clearance, Hold, Resolution, Resolved};
 use crate::domain::request::ApprovalDraft;
 use crate::domain::verdict::Verdict;
 
+/// Lines of the requester's screen that an approver sees.
+pub const SCREEN_LINES: usize = 12;
 /// Requests of one person that may wait at a time.
 const HOLDS_A_PERSON: usize = 20;
 
@@ -120,6 +122,8 @@ pub struct Asked {
     pub action: Action,
     /// Why, in the requester's words.
     pub reason: Option<String>,
+    /// The last lines of their screen, safe to print, where there is one behind it.
+    pub screen: Vec<String>,
 }
 
 /// Suspends something that has no terminal of its own, and waits for its end. `say` tells the requester; when they are
@@ -147,7 +151,7 @@ pub async fn wait(
         action: asked.action,
         command: asked.command,
         reading: asked.reading,
-        screen: Vec::new(),
+        screen: asked.screen,
     };
     let hold = begin(visit, draft, requirements).await;
     let hold = hold.map_err(|error| words(&error))?;

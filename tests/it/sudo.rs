@@ -204,6 +204,21 @@ fn a_sudo_of_a_shell_is_held_in_its_terminal_until_it_is_approved_or_ctrl_c_is_p
 }
 
 #[test]
+fn whoever_approves_a_sudo_of_a_shell_sees_what_its_user_sees() {
+    let gated = Gated::with(HELD_SUDO, &["db1"]);
+    let (alice, carol) = (gated.person("alice"), gated.person("carol"));
+    let terminal = alice.terminal(150, 24, &["-t", "db1"]);
+    terminal.wait_for(PROMPT);
+    terminal.enter("echo the disk is $((90 + 9))% full");
+    terminal.wait_for("is 99% full");
+    terminal.enter("sudo id -u");
+    terminal.wait_for("Ctrl-C withdraws");
+    let dashboard = carol.terminal(150, 50, &["-t", "bastion", "dashboard"]);
+    let shown = dashboard.wait_for("the disk is 99% full");
+    assert!(shown.contains("target$ sudo id -u"), "{shown}");
+}
+
+#[test]
 fn a_client_that_goes_away_withdraws_its_sudo() {
     let gated = Gated::with(HELD_SUDO, &["db1"]);
     let alice = gated.person("alice");

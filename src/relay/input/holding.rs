@@ -13,10 +13,7 @@ use crate::domain::hold::{Clearance, Resolution, Resolved};
 use crate::domain::id::HoldId;
 use crate::domain::request::{ApprovalDraft, ApprovalRequest};
 use crate::relay::client::{self, Side};
-use crate::relay::suspension::{self, NotHeld};
-
-/// Lines of the requester's screen that an approver sees.
-const SCREEN_LINES: usize = 12;
+use crate::relay::suspension::{self, NotHeld, SCREEN_LINES};
 
 /// Approvals for more than once that one session keeps; of more, the oldest are asked about anew.
 const REPEATABLE: usize = 16;

@@ -10,6 +10,7 @@ use crate::domain::command::Command;
 use crate::domain::hold::Clearance;
 use crate::domain::target::EnforcementLayer;
 use crate::relay::client::Side;
+use crate::relay::screen::Screen;
 use crate::relay::start::Start;
 use crate::relay::sudo::{self, Interrupts, SudoGate};
 use crate::relay::{agent, launch};
@@ -24,6 +25,15 @@ pub(super) struct AgentSide {
     pub(super) found: launch::Agent,
     /// Who answers it.
     pub(super) answered_by: AnsweredBy,
+}
+
+/// What a person at a terminal sees and does, where there is one.
+#[derive(Clone, Copy)]
+pub(super) struct AtTerminal<'a> {
+    /// What stands on it.
+    pub(super) screen: Option<&'a Arc<Screen>>,
+    /// Ctrl-C.
+    pub(super) interrupts: &'a Interrupts,
 }
 
 /// Who answers a program that looks for its agent.
@@ -43,7 +53,7 @@ impl Session<'_> {
         &self,
         start: &Start,
         left: impl Future<Output = &'static str> + Send,
-        interrupts: &Interrupts,
+        person: AtTerminal<'_>,
     ) -> AgentSide {
         let clearance = self.agent(start, left).await;
         let behind = clearance
@@ -51,7 +61,7 @@ impl Session<'_> {
             .map(|clearance| clearance.command().clone());
         // Dropped with the session, it ends what still waits.
         let over = CancellationToken::new();
-        let gate = self.gate(start, behind.clone(), interrupts, over.clone());
+        let gate = self.gate(start, behind.clone(), person, over.clone());
         let over = over.drop_guard();
         match (gate, clearance, behind) {
             (Some(gate), _, _) => AgentSide {
@@ -74,7 +84,7 @@ impl Session<'_> {
         &self,
         start: &Start,
         behind: Option<Command>,
-        interrupts: &Interrupts,
+        person: AtTerminal<'_>,
         over: CancellationToken,
     ) -> Option<Arc<SudoGate>> {
         if !self.target.layers.contains(&EnforcementLayer::Sudo) {
@@ -92,7 +102,8 @@ impl Session<'_> {
             behind,
             reason: start.reason.clone(),
             connection: self.client.connection().clone(),
-            interrupts: interrupts.clone(),
+            screen: person.screen.cloned(),
+            interrupts: person.interrupts.clone(),
             end: over,
         }))
     }
