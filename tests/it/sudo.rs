@@ -6,6 +6,8 @@ mod callers;
 
 mod company;
 
+mod stuck;
+
 mod targets;
 
 use crate::harness::person::{HELD, hold_id, wait_until_held};

@@ -62,7 +62,7 @@ fn also_named_differently(gated: &Gated) {
     let host = gated.host();
     let ca = gated.bastion.dir().join("target_ca");
     make_key(&ca);
-    host.certify(&ca, &["-n", "db1,other"]);
+    host.certify(&ca, &["-n", "db1,web1"]);
     let authority = fs::read_to_string(ca.with_extension("pub")).unwrap();
     let trusted = format!("host_ca = \"{}\"", authority.trim());
     let pinned = format!("host_keys = [\"{}\"]", host.host_key());
@@ -72,7 +72,7 @@ fn also_named_differently(gated: &Gated) {
         .replace("address = \"127.0.0.1\"", "address = \"localhost\"");
     let (port, login) = (host.port(), login());
     let other = format!(
-        "\n[[targets]]\nname = \"other\"\naddress = \"127.0.0.1\"\nport = {port}\nlogins = [\"{login}\"]\n\
+        "\n[[targets]]\nname = \"web1\"\naddress = \"127.0.0.1\"\nport = {port}\nlogins = [\"{login}\"]\n\
          labels = {{ env = \"production\" }}\nlayers = []\n{trusted}\n"
     );
     fs::write(gated.bastion.config(), named + &other).unwrap();
@@ -87,7 +87,7 @@ fn somebody_who_came_to_the_host_by_another_name_of_it_is_company_under_a_host_a
     let (alice, bob) = (gated.person("alice"), gated.person("bob"));
     let sudo = || alice.spawn_ssh(&["db1", "sudo id -u"]);
     assert_eq!(sudo().finish().expect_success().text(), "0\n");
-    let mut there = bob.spawn_ssh(&["other", "echo there; cat"]);
+    let mut there = bob.spawn_ssh(&["web1", "echo there; cat"]);
     there.wait_for_stdout("there");
     let mut calls = sudo();
     wait_until_held(&mut calls);
