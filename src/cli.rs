@@ -103,6 +103,9 @@ pub struct Explain {
     /// Where the person connects from; 127.0.0.1 when it is not given
     #[arg(long)]
     pub source: Option<IpAddr>,
+    /// Why, in the person's words; without a reason when it is not given
+    #[arg(long)]
+    pub reason: Option<String>,
     /// When, such as 2026-11-24T17:30:00Z; now when it is not given
     #[arg(long)]
     pub at: Option<Timestamp>,

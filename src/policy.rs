@@ -221,6 +221,7 @@ impl PolicySet {
                 action: Action::Approve,
                 resource: Resource::Hold(request),
                 circumstances: Circumstances {
+                    reason: None,
                     command: None,
                     source: request.source,
                     now,

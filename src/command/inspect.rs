@@ -117,6 +117,7 @@ impl Inspector {
 
     fn decide(&self, line: &str, reading: Reading) -> Inspected {
         let circumstances = Circumstances {
+            reason: None,
             command: None,
             source: IpAddr::V4(Ipv4Addr::LOCALHOST),
             now: Timestamp::now(),

@@ -143,6 +143,7 @@ fn explained(set: &PolicySet, explain: &Explain) -> anyhow::Result<Explained> {
         ..somebody(&explain.groups)?
     };
     let circumstances = Circumstances {
+        reason: explain.reason.clone(),
         command: None,
         source: explain.source.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
         now,

@@ -195,6 +195,7 @@ pub(super) fn permit(approver: &Principal, request: &ApprovalRequest) -> Permit 
         action: Action::Approve,
         resource: Resource::Hold(request),
         circumstances: Circumstances {
+            reason: None,
             command: None,
             source: request.source,
             now: at(0),

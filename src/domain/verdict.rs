@@ -51,6 +51,8 @@ pub struct Circumstances {
     pub reading: Option<Reading>,
     /// The forward that is asked for, where it is one.
     pub forward: Option<Forward>,
+    /// Why the person wants it, in their words.
+    pub reason: Option<String>,
 }
 
 /// One plain question to policy.

@@ -235,6 +235,8 @@ fn context(action: Action, circumstances: &Circumstances) -> Result<Pairs, Strin
         return Err(format!("`{action}` was asked without a login"));
     };
     pairs.push(pair("login", text(login.as_str())));
+    let reason = circumstances.reason.as_deref().unwrap_or_default();
+    pairs.push(pair("reason", text(reason)));
     if takes_command(action) {
         pairs.push(pair("command", facts(circumstances.reading.as_ref())?));
     }

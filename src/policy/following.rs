@@ -41,6 +41,7 @@ impl PolicySet {
             action: Action::Approve,
             resource: Resource::Hold(request),
             circumstances: Circumstances {
+                reason: None,
                 source,
                 now,
                 login: None,

@@ -77,6 +77,7 @@ fn reading(programs: &[&str]) -> Reading {
 
 fn circumstances(programs: &[&str]) -> Circumstances {
     Circumstances {
+        reason: None,
         command: None,
         source: Ipv4Addr::new(10, 1, 2, 3).into(),
         now: NOW,

@@ -34,6 +34,7 @@ pub struct Asker<'a> {
     visit: &'a Arc<Visit>,
     target: &'a TargetInfo,
     login: &'a LoginName,
+    reason: Option<String>,
 }
 
 impl<'a> Asker<'a> {
@@ -43,6 +44,15 @@ impl<'a> Asker<'a> {
             visit,
             target,
             login,
+            reason: None,
+        }
+    }
+
+    /// The same questions of somebody who says why.
+    pub fn because(self, reason: Option<&str>) -> Self {
+        Self {
+            reason: reason.map(str::to_owned),
+            ..self
         }
     }
 
@@ -74,6 +84,7 @@ impl<'a> Asker<'a> {
             action,
             resource: Resource::Target(self.target),
             circumstances: Circumstances {
+                reason: self.reason.clone(),
                 source: self.visit.source,
                 now: Timestamp::now(),
                 login: Some(self.login.clone()),

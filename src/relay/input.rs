@@ -150,7 +150,8 @@ impl InputSide<'_> {
     }
 
     fn asker(&self) -> Asker<'_> {
-        Asker::new(self.visit, self.target, &self.destination.login)
+        let asker = Asker::new(self.visit, self.target, &self.destination.login);
+        asker.because(self.reason.as_deref())
     }
 
     fn note(&self, suspended: Suspended) {

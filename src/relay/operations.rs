@@ -93,6 +93,7 @@ impl<'a> Operations<'a> {
             action,
             resource,
             circumstances: Circumstances {
+                reason: None,
                 command: None,
                 source: self.visit.source,
                 now: Timestamp::now(),

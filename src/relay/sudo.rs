@@ -141,6 +141,7 @@ impl SudoGate {
             &self.of.target.info,
             &self.of.destination.login,
         )
+        .because(self.of.reason.as_deref())
     }
 
     fn key(&self) -> &PublicKey {

@@ -312,3 +312,28 @@ fn nobody_approves_for_more_than_once_what_policy_does_not_let() {
     assert!(held.is_running());
     held.signal("INT");
 }
+
+/// Whoever names a change runs what they want; everything else is asked about.
+const CHANGES: &str = r#"
+@id("open") permit (principal, action == Action::"connect", resource);
+@id("change-named") permit (principal, action == Action::"exec", resource)
+when { context.reason like "CHG-*" };
+@id("ask") permit (principal, action == Action::"request:exec", resource);
+@id("answer") permit (principal, action == Action::"approve", resource);
+"#;
+
+#[test]
+fn a_rule_that_looks_at_the_reason_approves_by_itself_and_is_named_in_the_audit() {
+    let world = with_policy(CHANGES);
+    let alice = world.person("alice");
+    let set = "SetEnv=COUNTERSIGN_REASON=\"CHG-1042 disk full\"";
+    let ran = alice.ssh(&["-o", set, "db1", "echo ran"]).expect_success();
+    assert_eq!(ran.text(), "ran\n");
+    let decided = world.bastion.wait_for_event("command");
+    assert_eq!(decided["verdict"], "allow");
+    assert_eq!(decided["because"], "change-named");
+    let set = "SetEnv=COUNTERSIGN_REASON=\"because\"";
+    let mut held = alice.spawn_ssh(&["-o", set, "db1", "echo ran"]);
+    wait_until_held(&mut held);
+    held.signal("INT");
+}

@@ -36,6 +36,9 @@ pub(super) struct Case {
     /// As the audit writes it: `local localhost:5432`, `remote localhost:8080`, `local socket /run/x`.
     forward: Option<String>,
     requester: Option<Requester>,
+    /// Why, in the asker's words.
+    #[serde(default)]
+    reason: Option<String>,
     /// Whether the session or the request is one's own.
     #[serde(default)]
     own: bool,
@@ -195,6 +198,7 @@ impl Case {
             action: self.action,
             resource,
             circumstances: Circumstances {
+                reason: self.reason.clone(),
                 command: None,
                 source: self.source,
                 now: self.now,

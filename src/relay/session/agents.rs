@@ -140,7 +140,7 @@ impl Session<'_> {
         }
         let (sender, mut said) = mpsc::channel::<String>(AGENT_NOTICES);
         let say = move |text: &str| drop(sender.try_send(text.to_owned()));
-        let asker = self.asker();
+        let asker = self.asker().because(start.reason.as_deref());
         let destination = self.attached.grant().destination();
         let clearing = agent::clear(&asker, destination, self.attached.session(), &say, left);
         tokio::pin!(clearing);

@@ -147,6 +147,7 @@ pub(super) fn answered(hold: Hold, answer: Answer, who: &str) -> HoldState {
         action: Action::Approve,
         resource: Resource::Hold(&request),
         circumstances: Circumstances {
+            reason: None,
             command: None,
             source: source(),
             now,
