@@ -102,9 +102,15 @@ __countersign_close() {
 }
 
 __countersign_guard() {
-  \builtin local map
+  \builtin local map name
   __countersign_close
+  # Nothing but a line may wait for Enter.
+  \builtin bind 'set completion-query-items 0'
+  \builtin bind 'set page-completions off'
   for map in emacs vi-insert vi-command; do
+    for name in non-incremental-{reverse,forward}-search-history{,-again} vi-search{,-again}; do
+      \builtin bind -m $map -u $name
+    done
     \builtin bind -m $map -x '"\C-m": __countersign_enter'
     \builtin bind -m $map -x '"\C-j": __countersign_enter'
     \builtin bind -m $map -x '"\C-o": __countersign_enter'
@@ -115,6 +121,8 @@ __countersign_guard() {
     \builtin bind -m $map -x '"\e@KEY@;4~": __countersign_go'
     \builtin bind -m $map -x '"\e@KEY@;5~": __countersign_last'
   done
+  \builtin bind -m vi-command '/: reverse-search-history'
+  \builtin bind -m vi-command '?: forward-search-history'
   __countersign_editing=1
 }
 

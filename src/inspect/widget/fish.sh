@@ -40,6 +40,8 @@ function __countersign_go
   __countersign_close
   test (commandline -b | builtin string collect)x = "$__countersign_told"x; or return
   __countersign_open
+  # Behind two spaces no abbreviation is expanded any more.
+  string match -q -r '\\\\\z' -- $__countersign_told; or commandline -r -- "$__countersign_told  "
   commandline -f execute
 end
 
@@ -80,16 +82,24 @@ end
 
 function __countersign_clear; __countersign_close; commandline -r -- ''; end
 
-function __countersign_nothing; end
+# Keys that submit a part of the line, or open a program in which one could be typed.
+function __fish_toggle_comment_commandline; end
+function edit_command_buffer; end
+function __fish_preview_current_file; end
+function __fish_man_page; end
+function __fish_whatis_current_token; end
+function __fish_list_current_token; end
+function __fish_paginate; end
 
 function __countersign_guard --on-event fish_prompt
   test $__countersign_over = 1; and return
   __countersign_close
+  builtin bind --preset K 2>/dev/null | builtin string match -q '* man*'; and builtin bind -e --preset K
   for mode in $__countersign_modes
     builtin bind -M $mode \r __countersign_enter
     builtin bind -M $mode \n __countersign_enter
     builtin bind -M $mode \e\r __countersign_enter
-    builtin bind -M $mode \x1e __countersign_nothing
+    builtin bind -M $mode \x1e end-of-buffer expand-abbr
     builtin bind -M $mode \e"@KEY@;1~" __countersign_tell
     builtin bind -M $mode \e"@KEY@;2~" __countersign_newline
     builtin bind -M $mode \e"@KEY@;3~" __countersign_clear

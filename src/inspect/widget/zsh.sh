@@ -63,7 +63,7 @@ __countersign_clear() { __countersign_close; BUFFER= CURSOR=0 }
 
 # Completion would run a substitution in the line, and nobody was asked about it.
 __countersign_complete() {
-  if [[ $BUFFER == *['`(']* ]]; then \builtin zle .beep; else \builtin zle __countersign_was_$WIDGET; fi
+  if [[ $PREBUFFER$BUFFER == *['`(']* ]]; then \builtin zle .beep; else \builtin zle __countersign_was_$WIDGET; fi
 }
 
 __countersign_close() {
@@ -86,11 +86,17 @@ __countersign_prompt() {
     \builtin zle -N $name __countersign_enter
   done
   for name in {,menu-}expand-or-complete expand-or-complete-prefix {reverse-,accept-and-,}menu-complete complete-word \
-    expand-word expand-cmd-path list-choices list-expand; do
-    [[ $widgets[$name] == user:__countersign_complete ]] && continue
+    expand-word expand-cmd-path list-choices list-expand delete-char-or-list menu-select \
+    ${${(k)widgets[(R)completion:*]}:#__countersign_was_*}; do
+    [[ ${widgets[$name]-} == (|user:__countersign_complete) ]] && continue
     \builtin zle -A $name __countersign_was_$name
     \builtin zle -N $name __countersign_complete
   done
+  # This one evaluates what is typed to it.
+  \builtin zle -N _read_comp __countersign_nothing
+  # These wait for an Enter of their own.
+  \builtin zle -A .history-incremental-search-backward vi-history-search-backward
+  \builtin zle -A .history-incremental-search-forward vi-history-search-forward
   for map in ${(k)keymaps:#.safe}; do
     # These submit, or run another one by its name, and cannot be replaced.
     for name in ${(M)${(f)"$(\builtin bindkey -M $map)"}:#*(execute-named-cmd|execute-last-named-cmd|which-command|run-help)}; do
