@@ -66,6 +66,8 @@ pub enum Event {
     Lull,
     /// The line behind the withheld key is not whole: it goes on in the line editor, and nothing is submitted.
     GoesOn,
+    /// The withheld key submits and runs nothing, as the line is: it is passed on.
+    Harmless,
     /// What is held is not what would be submitted any more.
     Changed,
     /// The client sent bytes.
@@ -283,6 +285,7 @@ impl Gate {
             (state, Event::Reads(reader)) => Self { state, pending }.read_by(reader),
             (state, Event::Lull) => Self { state, pending }.lull(),
             (State::Reading { watch, .. }, Event::GoesOn) => Self::opened(watch, pending),
+            (State::Reading { key, watch }, Event::Harmless) => Self::passed(key, watch, pending),
             (
                 State::Held {
                     kind: Kind::Line(key, watch),
@@ -329,6 +332,7 @@ impl Gate {
                 _,
                 Event::Read(_)
                 | Event::GoesOn
+                | Event::Harmless
                 | Event::Changed
                 | Event::Cleared(_)
                 | Event::Gather

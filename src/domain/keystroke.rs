@@ -4,7 +4,12 @@
 //! So the list is of what passes: text, and the keys that only move or edit in every usual shell. Any other key is a
 //! place to stop: what stands before it may pass, the key itself may not before the line as it stands was judged.
 
-use bytes::Bytes;
+mod answer;
+
+mod reserved;
+
+pub use answer::answer_length;
+pub use reserved::Reserved;
 
 /// Ctrl-C.
 pub const INTERRUPT: u8 = 0x03;
@@ -15,8 +20,6 @@ const DELETE: u8 = 0x7f;
 
 /// Longest escape sequence that is waited for; a longer one is a stop.
 const SEQUENCE_BYTES: usize = 32;
-/// Longest answer of a terminal in words, such as its colours.
-const ANSWER_BYTES: usize = 256;
 
 /// The next thing in the bytes that came from a terminal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,7 +142,7 @@ fn escape(bytes: &[u8]) -> (Stroke<'_>, &[u8]) {
     match bytes {
         [_] | [_, b'['] | [_, b'O'] => (Stroke::Unfinished(bytes), &[]),
         [_, b'[', parameters @ ..] => control_sequence(bytes, parameters),
-        [_, b']' | b'P', ..] => answer(bytes),
+        [_, b']' | b'P', ..] => answer::string(bytes),
         [_, b'O', b'A'..=b'D' | b'F' | b'H', ..] => cut(bytes, 3, Stroke::Edit),
         [_, b'O', ..] => cut(bytes, 3, Stroke::Submit),
         // By words: back, forward, kill, kill back; the last word of the last line; case.
@@ -173,7 +176,7 @@ fn control_sequence<'a>(bytes: &'a [u8], parameters: &'a [u8]) -> (Stroke<'a>, &
         .iter()
         .all(|byte| byte.is_ascii_digit() || *byte == b';');
     match rest.first() {
-        Some(last) if is_report(numbers, *last) => cut(bytes, length, Stroke::Edit),
+        Some(last) if answer::is_report(numbers, *last) => cut(bytes, length, Stroke::Edit),
         Some(b'A'..=b'D' | b'F' | b'H' | b'Z') if plain => cut(bytes, length, Stroke::Edit),
         Some(b'~') if plain && matches!(numbers, [b'1'..=b'8'] | [b'1'..=b'8', b';', ..]) => {
             cut(bytes, length, Stroke::Edit)
@@ -182,126 +185,9 @@ fn control_sequence<'a>(bytes: &'a [u8], parameters: &'a [u8]) -> (Stroke<'a>, &
     }
 }
 
-/// The length of what `bytes` begin with, where that is an answer of a terminal about itself, which no key sends.
-pub fn answer_length(bytes: &[u8]) -> Option<usize> {
-    match bytes {
-        [ESCAPE, b'[', parameters @ ..] => {
-            let end = parameters
-                .iter()
-                .position(|byte| !matches!(byte, 0x20..=0x3f))?;
-            let (numbers, rest) = parameters.split_at(end);
-            is_report(numbers, *rest.first()?).then_some(2 + end + 1)
-        }
-        [ESCAPE, b']' | b'P', ..] => match answer(bytes) {
-            (Stroke::Edit(answer), _) => Some(answer.len()),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-/// Whether a control sequence is what a terminal answers: with a private mark before its numbers, or where its cursor
-/// is. As a key the latter would be F3 with modifiers, in the first row.
-fn is_report(numbers: &[u8], last: u8) -> bool {
-    match numbers {
-        [b'?' | b'>' | b'=', ..] => true,
-        [b'1', b';', ..] => false,
-        _ => {
-            let plain = numbers.iter().all(|b| b.is_ascii_digit() || *b == b';');
-            last == b'R' && plain && numbers.contains(&b';')
-        }
-    }
-}
-
-/// A control string by which a terminal answers (ECMA-48 5.6): only text up to its end, which is BEL or ST.
-fn answer(bytes: &[u8]) -> (Stroke<'_>, &[u8]) {
-    let text = bytes
-        .iter()
-        .skip(2)
-        .position(|byte| !matches!(byte, b' '..=b'~'));
-    let Some(end) = text.map(|length| length + 2) else {
-        return if bytes.len() < ANSWER_BYTES {
-            (Stroke::Unfinished(bytes), &[])
-        } else {
-            cut(bytes, 2, Stroke::Submit)
-        };
-    };
-    match bytes.get(end..).unwrap_or_default() {
-        [0x07, ..] if end < ANSWER_BYTES => cut(bytes, end + 1, Stroke::Edit),
-        [ESCAPE, b'\\', ..] if end < ANSWER_BYTES => cut(bytes, end + 2, Stroke::Edit),
-        [ESCAPE] if end < ANSWER_BYTES => (Stroke::Unfinished(bytes), &[]),
-        _ => cut(bytes, 2, Stroke::Submit),
-    }
-}
-
-/// Keeps the keys by which the bastion speaks to a shell (`ESC [ 7878`) out of what a client sends, in whatever pieces it
-/// comes and whoever reads it: the byte that would complete their begin is dropped.
-#[derive(Debug, Default)]
-pub struct Reserved {
-    matched: usize,
-}
-
-const RESERVED: &[u8] = b"\x1b[7878";
-/// `ESC [` as readline reads it in a locale of seven bits.
-const META_BRACKET: u8 = b'[' | 0x80;
-
-impl Reserved {
-    /// What of it may go out.
-    pub fn without(&mut self, bytes: Bytes) -> Bytes {
-        if self.matched == 0 && !bytes.iter().any(|b| matches!(*b, ESCAPE | META_BRACKET)) {
-            return bytes;
-        }
-        bytes
-            .iter()
-            .copied()
-            .filter(|byte| self.passes(*byte))
-            .collect()
-    }
-
-    /// Keys of the bastion went out.
-    pub fn interrupted(&mut self) {
-        self.matched = 0;
-    }
-
-    fn passes(&mut self, byte: u8) -> bool {
-        let next = RESERVED.get(self.matched) == Some(&byte);
-        if next && self.matched + 1 == RESERVED.len() {
-            return false;
-        }
-        self.matched = match byte {
-            _ if next => self.matched + 1,
-            ESCAPE => 1,
-            META_BRACKET => 2,
-            _ => 0,
-        };
-        true
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_keys_of_the_bastion_cannot_be_typed_in_whatever_pieces() {
-        for typed in [
-            &b"sudo id\x1b[7878;1~\x1b[7878;9;1~"[..],
-            b"\x1b\x1b[7878;1~",
-            b"\x1b[78788;1~",
-            b"\x1b[787\x1b[7878;1~",
-            b"\xdb7878;1~",
-        ] {
-            for length in 1..=typed.len() {
-                let mut reserved = Reserved::default();
-                let pieces = typed.chunks(length).map(Bytes::copy_from_slice);
-                let out: Vec<u8> = pieces.flat_map(|piece| reserved.without(piece)).collect();
-                let meta = out.windows(5).any(|w| w == b"\xdb7878");
-                assert!(!meta && !out.windows(6).any(|w| w == RESERVED), "{out:?}");
-            }
-        }
-        let other = Bytes::from_static(b"\x1b[1;5Cx\x1b[787~ 7878");
-        assert_eq!(Reserved::default().without(other.clone()), other);
-    }
 
     fn all(mut bytes: &[u8]) -> Vec<Stroke<'_>> {
         let mut strokes = Vec::new();
@@ -355,26 +241,6 @@ mod tests {
             "é".as_bytes(),
         ] {
             assert_eq!(all(key), [Stroke::Edit(key)], "{key:?}");
-        }
-    }
-
-    #[test]
-    fn what_a_terminal_answers_passes_and_cannot_carry_a_key() {
-        for answer in [
-            &b"\x1b[24;80R"[..],
-            b"\x1b[?62;c",
-            b"\x1b[>0;276;0c",
-            b"\x1b]11;rgb:0000/0000/0000\x07",
-            b"\x1bP1$r0m\x1b\\",
-        ] {
-            assert_eq!(all(answer), [Stroke::Edit(answer)], "{answer:?}");
-        }
-        for (other, key) in [
-            (&b"\x1b]11;\r\x07"[..], &b"\x1b]"[..]),
-            (b"\x1bPx\n", b"\x1bP"),
-            (b"\x1b[1;2R", b"\x1b[1;2R"),
-        ] {
-            assert_eq!(all(other).first(), Some(&Stroke::Submit(key)), "{other:?}");
         }
     }
 

@@ -9,6 +9,8 @@ mod earlier;
 
 mod prompts;
 
+mod syntax;
+
 mod typing;
 
 use crate::domain::command::{Reading, Unknown, visible};
@@ -18,6 +20,7 @@ use super::screen::{Place, Screen};
 use super::{doubtful, exec, glimpse, typed};
 use earlier::Earlier;
 use prompts::Prompts;
+pub(super) use syntax::Dialect;
 use typing::Typing;
 
 /// What stands for a line that was typed but not shown.
@@ -26,6 +29,8 @@ const NOT_ECHOED: &str = "(input that is not echoed)";
 const ENTER: [&[u8]; 2] = [b"\r", b"\n"];
 /// Tab, which may run a substitution in the line, and completes it.
 const COMPLETE: &[u8] = b"\t";
+/// Ctrl-Z.
+const SUSPEND: u8 = 0x1a;
 /// Ctrl-D: ends the input on an empty line, and deletes a character or submits a part on any other.
 const END_OF_FILE: &[u8] = b"\x04";
 /// Columns at the right edge that a line may not touch with its end: it may go on beyond them, unseen.
@@ -72,11 +77,15 @@ struct Seen {
 }
 
 /// What a line means that a shell told of its own editor: all of it, as it would run.
-pub(super) fn reading_of(text: &str) -> Reading {
-    let undoes = typing::undoes_widget(text).then_some("a line that may change what Enter does");
-    let mut doubts = [typing::interactive_syntax(text), undoes]
-        .into_iter()
-        .flatten();
+pub(super) fn reading_of(text: &str, shell: Dialect) -> Reading {
+    let undoes = syntax::undoes_widget(text).then_some("a line that may change what Enter does");
+    let mut doubts = [
+        syntax::interactive(text),
+        syntax::read_otherwise(text, shell),
+        undoes,
+    ]
+    .into_iter()
+    .flatten();
     match doubts.next() {
         None if text.trim().is_empty() => Reading::default(),
         None => exec(text.as_bytes()),
@@ -103,6 +112,8 @@ pub struct LineTracker {
     earlier: Earlier,
     /// The lowest row that the cursor was on since the line began: a line editor may count on the rows up to there.
     lowest: u64,
+    /// Whether a program may have been left in the background, which writes when it wants.
+    left_running: bool,
 }
 
 impl LineTracker {
@@ -117,6 +128,7 @@ impl LineTracker {
             doubt: Doubt::None,
             earlier: Earlier::None,
             lowest: 0,
+            left_running: false,
         }
     }
 
@@ -140,7 +152,13 @@ impl LineTracker {
 
     /// The target got this, and no key that submits.
     pub fn input(&mut self, bytes: &[u8]) {
-        let bytes = &typing::without_answers(bytes);
+        let typed = &typing::without_answers(bytes);
+        if typed.len() < bytes.len() && matches!(self.beginning, Beginning::Untouched) {
+            // A shell that takes the answer for text shows it behind its prompt.
+            self.know_prompt();
+        }
+        let bytes = typed;
+        self.left_running |= bytes.contains(&SUSPEND);
         let Some(last) = bytes.iter().rposition(|b| *b == INTERRUPT) else {
             return self.typed(bytes);
         };
@@ -167,6 +185,7 @@ impl LineTracker {
     /// The withheld key went out. Only Enter begins a new line for certain.
     pub fn submitted(&mut self, key: &[u8]) {
         let seen = self.seen();
+        self.left_running |= seen.text.as_deref().is_some_and(syntax::leaves_running);
         if ENTER.contains(&key) {
             self.earlier = self.earlier_after(seen);
             self.begin_anew(Doubt::None);
@@ -187,6 +206,11 @@ impl LineTracker {
     pub fn prompted(&mut self) {
         self.earlier = Earlier::None;
         self.begin_anew(Doubt::None);
+    }
+
+    /// Whether a full-screen program has the screen.
+    pub fn is_full(&self) -> bool {
+        !self.screen.has_lines()
     }
 
     /// Whether a line was typed and is shown as it was typed, and `text` does not end with it.
@@ -222,6 +246,19 @@ impl LineTracker {
             self.screen.redrawn(first, self.lowest)
         } else {
             Vec::new()
+        }
+    }
+
+    fn know_prompt(&mut self) {
+        let place = self.screen.cursor();
+        let before = self
+            .screen
+            .before(place)
+            .filter(|_| self.screen.has_lines());
+        if let Some(before) = before
+            && self.prompts.followed(&before).is_none()
+        {
+            self.prompts.remember(&before, place.column);
         }
     }
 
@@ -299,11 +336,19 @@ impl LineTracker {
         let goes_on =
             (self.earlier != Earlier::None).then_some("a line that goes on with an unfinished one");
         let line = seen.text.as_deref().unwrap_or_default();
-        let syntax = typing::interactive_syntax(line);
         let text = self.earlier.joined(line);
-        let mut doubts = [goes_on, around, self.unprompted(), seen.doubt, syntax]
-            .into_iter()
-            .flatten();
+        let syntax = syntax::interactive(line).or_else(|| syntax::interactive(&text));
+        let otherwise = syntax::read_otherwise(&text, Dialect::Unknown);
+        let mut doubts = [
+            goes_on,
+            around,
+            self.unprompted(),
+            seen.doubt,
+            syntax,
+            otherwise,
+        ]
+        .into_iter()
+        .flatten();
         let Some(first) = doubts.next() else {
             return if text.trim().is_empty() {
                 Reading::default()
@@ -418,8 +463,16 @@ impl LineTracker {
 
     /// History, completion, cursor keys: the line is what the screen shows behind the prompt.
     fn edited(&self, place: Place, prompt: &str) -> Seen {
-        if let Some(found) = self.searched() {
+        let replaced = self.screen.before(place).as_deref() != Some(prompt);
+        if self.typing.has_searched()
+            && replaced
+            && let Some(found) = self.searched()
+        {
             return found;
+        }
+        if self.left_running {
+            return self
+                .at_cursor("an edited line that a program in the background may have drawn over");
         }
         let Some(place) = self.prompt_place(place, prompt) else {
             return self.at_cursor("a prompt that changed while the line was edited");
@@ -428,7 +481,7 @@ impl LineTracker {
             return self.at_cursor("a line that left the screen");
         };
         let cursor = self.screen.cursor();
-        if cursor < place || cursor.row > last {
+        if cursor < place || cursor.row > last || self.has_rows_below(last) {
             return doubted(shown, "a line of several rows");
         }
         if shown.is_empty() && self.typing.has_printable() {
@@ -441,6 +494,23 @@ impl LineTracker {
             return doubted(shown, "a line that may go on beyond the edge of the screen");
         }
         understood(shown)
+    }
+
+    /// Whether anything stands below the line, down to where the cursor was since it began: it may be the rest of it.
+    fn has_rows_below(&self, last: u64) -> bool {
+        let mut next = Place {
+            row: last + 1,
+            column: 0,
+        };
+        while next.row <= self.lowest
+            && let Some((text, last)) = self.screen.line_from(next)
+        {
+            if !text.trim().is_empty() {
+                return true;
+            }
+            next.row = last + 1;
+        }
+        false
     }
 
     /// Whether a row has anything in its last columns.

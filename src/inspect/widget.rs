@@ -6,6 +6,8 @@
 //! and no other, once. It is a guard rail: the person's own shell can undo it, and then tells nothing more. It judges
 //! no line, and sends nothing.
 
+mod mask;
+
 mod reports;
 
 mod start;
@@ -17,9 +19,9 @@ use bytes::Bytes;
 use crate::domain::command::Reading;
 use crate::domain::gate::Reader;
 
-use super::line::{Line, reading_of};
-use super::shell;
+use super::line::{Dialect, Line, reading_of};
 use super::table::listed;
+use super::{doubtful, shell};
 pub use reports::Nonce;
 use reports::{Ends, Report, Reports};
 
@@ -84,7 +86,9 @@ pub struct Widget {
     state: State,
     /// Whether the line was asked for.
     asked: bool,
-    told: Option<(u64, Ends, bool, String)>,
+    told: Option<(u64, Ends, bool, Vec<u8>)>,
+    /// How the shell reads a line.
+    dialect: Dialect,
     /// A line that goes on, so that Enter on an empty further line ends it.
     unfinished: Option<String>,
     /// Whether a program that takes commands, or that nobody knows, may still wait in the background.
@@ -99,6 +103,7 @@ impl Widget {
             state: State::Silent,
             asked: false,
             told: None,
+            dialect: Dialect::Unknown,
             unfinished: None,
             tainted: false,
         }
@@ -129,14 +134,21 @@ impl Widget {
     fn note(&mut self, report: Report) -> Option<Said> {
         match report {
             _ if self.state == State::Over => None,
-            Report::Hello(shell) => Some(Said::Hello(shell)),
+            Report::Hello(shell) => {
+                self.dialect = Dialect::of(&shell);
+                Some(Said::Hello(shell))
+            }
             Report::Prompt => {
                 self.state = State::Editing;
                 self.unfinished = None;
                 self.told = None;
                 Some(Said::Prompt)
             }
-            Report::Enter => (self.state == State::Editing).then_some(Said::Enter),
+            // Only a line that is edited has such an Enter, whatever was thought before.
+            Report::Enter => {
+                self.state = State::Editing;
+                Some(Said::Enter)
+            }
             Report::Line {
                 count,
                 ends,
@@ -185,7 +197,8 @@ impl Widget {
 
     /// The answer, once.
     pub fn told(&mut self) -> Option<Told> {
-        let (count, ends, entered, text) = self.told.take()?;
+        let (count, ends, entered, bytes) = self.told.take()?;
+        let text = String::from_utf8_lossy(&bytes).into_owned();
         let unfinished = match ends {
             Ends::Unknown => shell::is_unfinished(&text),
             Ends::Here => false,
@@ -193,7 +206,10 @@ impl Widget {
         };
         let goes_on = unfinished && self.unfinished.as_ref() != Some(&text);
         self.unfinished = unfinished.then(|| text.clone());
-        let reading = reading_of(&text);
+        let reading = match std::str::from_utf8(&bytes) {
+            Ok(text) => reading_of(text, self.dialect),
+            Err(_) => doubtful(&bytes, "characters that are not text"),
+        };
         let input = match Input::of(&text, &reading) {
             // What is typed next may be the rest of it.
             Input::Data | Input::Resumed if unfinished => Input::Unknown,
@@ -202,14 +218,16 @@ impl Widget {
         let kind = if input == Input::Over { 8 } else { 9 };
         Some(Told {
             input,
-            line: Line {
-                bytes: text.into_bytes(),
-                reading,
-            },
+            line: Line { bytes, reading },
             key: self.key(&format!("{kind};{count}")),
             goes_on,
             entered,
         })
+    }
+
+    /// The line was only looked at: nobody wants to submit it.
+    pub fn looked_at(&mut self) {
+        self.unfinished = None;
     }
 
     /// There was no answer: whoever reads what is typed, it is not the line editor.

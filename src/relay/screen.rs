@@ -25,8 +25,14 @@ const SETTLED: Duration = Duration::from_millis(60);
 const SETTLE_PATIENCE: Duration = Duration::from_secs(1);
 /// How long a line editor may take to tell its line, beside the way there and back.
 const ANSWER: Duration = Duration::from_secs(3);
-/// How long after it said so a shell takes to draw its prompt and to read keys as its line editor does.
+/// How long nothing was drawn of a prompt until it is whole, once its line editor reads keys.
 const PROMPTING: Duration = Duration::from_millis(30);
+/// The same where the line editor does not say that it reads keys.
+const PROMPTING_UNSAID: Duration = Duration::from_millis(200);
+/// How long a shell may take to draw a prompt that it announced.
+const DRAWING: Duration = Duration::from_secs(3);
+/// What line editors write once they read keys: pastes are to be marked, or not any more.
+const MARKS: (&[u8], &[u8]) = (b"\x1b[?2004h", b"\x1b[?2004l");
 /// How long a target may take to start the shell of an account, up to its hello; and how long once it showed something
 /// else, which a command that is forced on the account does instead.
 const HELLO: Duration = Duration::from_secs(20);
@@ -40,8 +46,10 @@ struct Watched {
     hello: Option<String>,
     /// Whether anything was shown at all.
     shown: bool,
-    /// When the last prompt was announced.
-    prompted: Instant,
+    /// The last prompt that was announced.
+    prompt: Prompt,
+    /// Whether a full-screen program had the screen then.
+    prompted_in_full: bool,
     /// Whether a key in the shell wants to submit the line.
     enter: bool,
     /// Whether the line is asked for because of that.
@@ -49,6 +57,59 @@ struct Watched {
     /// Nobody waits for a hello any more.
     hello_missed: bool,
     reserved: Reserved,
+}
+
+/// How far a prompt is that the shell announced. Keys that come before its line editor reads them are echoed by the
+/// terminal, so that the bastion's would be shown.
+#[derive(Debug, Clone, Copy)]
+enum Prompt {
+    /// It was announced, and nothing is shown of it.
+    Announced { at: Instant },
+    /// Something is shown since, at last then; and whether the line editor said that it reads keys.
+    Drawn {
+        at: Instant,
+        last: Instant,
+        said: bool,
+    },
+    /// The line editor reads keys, and the prompt is whole.
+    Ready,
+}
+
+impl Prompt {
+    /// When its line editor reads keys, as far as that is known.
+    fn ready(self) -> Option<Instant> {
+        let (at, known) = match self {
+            Self::Ready => return None,
+            Self::Announced { at } => return Some(at + DRAWING),
+            Self::Drawn { at, last, said } => {
+                let quiet = if said { PROMPTING } else { PROMPTING_UNSAID };
+                (at, last + quiet)
+            }
+        };
+        Some(known.min(at + DRAWING))
+    }
+
+    /// After this was shown.
+    fn shown(self, bytes: &[u8], now: Instant) -> Self {
+        let (at, said) = match self {
+            Self::Announced { at } => (at, false),
+            Self::Drawn { at, said, .. } => (at, said),
+            Self::Ready => return self,
+        };
+        if self.ready().is_some_and(|ready| ready <= now) {
+            return Self::Ready;
+        }
+        if bytes.is_empty() {
+            return self;
+        }
+        let last = |mark: &[u8]| bytes.windows(mark.len()).rposition(|it| it == mark);
+        let said = said || last(MARKS.0) > last(MARKS.1);
+        Self::Drawn {
+            at,
+            last: now,
+            said,
+        }
+    }
 }
 
 /// What a shell wants of its own accord.
@@ -78,7 +139,8 @@ impl Screen {
                 widget,
                 hello: None,
                 shown: false,
-                prompted: now,
+                prompt: Prompt::Ready,
+                prompted_in_full: false,
                 enter: false,
                 by_shell: false,
                 hello_missed: false,
@@ -94,8 +156,8 @@ impl Screen {
 
     /// The target wrote this to the terminal; gives what of it is for the client.
     pub fn output(&self, bytes: &Bytes) -> Bytes {
-        let (shown, told) = self.with(|watched| watched.output(bytes));
-        if told {
+        let (shown, news) = self.with(|watched| watched.output(bytes));
+        if news {
             self.said.notify_one();
         }
         shown
@@ -159,32 +221,17 @@ impl Screen {
         if !self.with(|watched| watched.widget.is_some()) {
             return None;
         }
-        let hello = self.until(|watched| watched.hello.take());
-        let other = async {
-            tokio::select! {
-                () = tokio::time::sleep(HELLO) => {}
-                () = self.other_output() => tokio::time::sleep(HELLO_BEHIND).await,
-            }
-        };
-        let shell = tokio::select! {
-            biased;
-            shell = hello => shell,
-            () = other => {
-                self.with(|watched| watched.hello_missed = true);
-                return None;
-            }
+        let hello = || self.until(|watched| watched.hello.take());
+        let first = self.until(|watched| (watched.hello.is_some() || watched.shown).then_some(()));
+        let shell = match tokio::time::timeout(HELLO, first).await {
+            Ok(()) => tokio::time::timeout(HELLO_BEHIND, hello()).await.ok(),
+            Err(_) => None,
         };
         self.with(|watched| {
-            let text = watched.widget.as_ref()?.installation(&shell);
+            watched.hello_missed = shell.is_none();
+            let text = watched.widget.as_ref()?.installation(&shell?);
             (!text.is_empty()).then(|| Bytes::from(text))
         })
-    }
-
-    /// Waits until the target showed anything.
-    async fn other_output(&self) {
-        while !self.with(|watched| watched.shown) {
-            tokio::time::sleep(LOOK_AGAIN).await;
-        }
     }
 
     /// Waits until the shell wants something. One at a time may wait for what the shell says.
@@ -194,8 +241,12 @@ impl Screen {
 
     /// Gets ready to ask the line editor for its line, and gives the key that asks.
     pub async fn ask(&self) -> Option<Vec<u8>> {
-        let ready = self.with(|watched| watched.prompted) + PROMPTING;
-        tokio::time::sleep_until(ready).await;
+        while let Some(ready) = self.with(|watched| watched.prompt.ready()) {
+            tokio::select! {
+                () = tokio::time::sleep_until(ready) => break,
+                () = self.said.notified() => {}
+            }
+        }
         self.with(|watched| {
             watched.enter = false;
             watched.reserved.interrupted();
@@ -236,6 +287,15 @@ impl Screen {
         told
     }
 
+    /// The line that was told is not to be submitted.
+    pub fn looked_at(&self) {
+        self.with(|watched| {
+            if let Some(widget) = &mut watched.widget {
+                widget.looked_at();
+            }
+        });
+    }
+
     /// Reads the line when its echo is complete, or as it stands when that takes too long.
     pub async fn read_line(&self) -> Line {
         let patience = Instant::now() + PATIENCE;
@@ -261,14 +321,18 @@ impl Screen {
     pub async fn settled(&self) {
         let patience = Instant::now() + SETTLE_PATIENCE;
         loop {
-            let (reader, changed, prompted) =
-                self.with(|watched| (watched.reader(), watched.last_change, watched.prompted));
+            let (reader, changed, ready) = self.with(|watched| {
+                let ready = watched.prompt.ready();
+                (watched.reader(), watched.last_change, ready)
+            });
             let settled = match reader {
-                Reader::Unknown => changed + SETTLED,
-                Reader::Editor => prompted + PROMPTING,
-                Reader::Program => patience,
+                Reader::Unknown => Some(changed + SETTLED),
+                Reader::Editor => ready,
+                Reader::Program => Some(patience),
             };
-            let settled = settled.min(patience);
+            let Some(settled) = settled.map(|at| at.min(patience)) else {
+                return;
+            };
             if Instant::now() >= settled {
                 return;
             }
@@ -291,11 +355,16 @@ impl Screen {
 }
 
 impl Watched {
+    /// A full-screen program that opened since the prompt is no line editor, whatever key opened it.
     fn reader(&self) -> Reader {
-        let widget = self.widget.as_ref();
-        widget.map_or(Reader::Unknown, Widget::reader)
+        let reader = self.widget.as_ref().map_or(Reader::Unknown, Widget::reader);
+        match reader {
+            Reader::Editor if self.tracker.is_full() && !self.prompted_in_full => Reader::Unknown,
+            Reader::Editor | Reader::Program | Reader::Unknown => reader,
+        }
     }
 
+    /// Gives what is shown, and whether there is something that somebody may wait for.
     fn output(&mut self, bytes: &Bytes) -> (Bytes, bool) {
         self.last_change = Instant::now();
         let Some(widget) = &mut self.widget else {
@@ -303,21 +372,29 @@ impl Watched {
             return (bytes.clone(), false);
         };
         let (shown, said) = widget.output(bytes);
-        self.shown |= !shown.is_empty();
-        let told = !said.is_empty();
+        let first = !self.shown && !shown.is_empty();
+        self.shown |= first;
+        let mut news = first || !said.is_empty();
         self.tracker.output(&shown);
         for said in said {
             match said {
                 Said::Hello(shell) => self.hello = Some(shell),
                 Said::Prompt => {
-                    self.prompted = self.last_change;
+                    self.prompt = Prompt::Announced {
+                        at: self.last_change,
+                    };
+                    self.prompted_in_full = self.tracker.is_full();
                     self.tracker.prompted();
                 }
                 Said::Enter => self.enter = true,
                 Said::Line => {}
             }
         }
-        (shown, told)
+        if self.prompt.ready().is_some() {
+            self.prompt = self.prompt.shown(&shown, self.last_change);
+            news = true;
+        }
+        (shown, news)
     }
 
     fn wish(&mut self) -> Option<Wish> {

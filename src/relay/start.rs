@@ -200,6 +200,8 @@ impl PtyRequest {
             USUAL_TERMINAL.clone_into(&mut self.term);
         }
         self.modes.retain(|(mode, _)| PASSED_MODES.contains(mode));
+        // Keys by which the terminal stops and starts its output would be taken out of those around them.
+        self.modes.push((Pty::IXON, 0));
         self
     }
 }

@@ -2,6 +2,10 @@
 
 mod adversary;
 
+mod attacks;
+
+mod nested;
+
 mod scenes;
 
 mod stage;

@@ -15,6 +15,7 @@ const SHORT: Options = Options {
     identity: "sign_in_ttl = \"10s\"",
     targets: "",
     shell: "/bin/bash",
+    host: None,
     policy: None,
     store: None,
     log: None,

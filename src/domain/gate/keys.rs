@@ -46,7 +46,15 @@ impl Keys {
     fn next<'a>(&self, bytes: &'a [u8]) -> Option<(Stroke<'a>, &'a [u8])> {
         match self.reader {
             Reader::Unknown => self.next_of_unknown(bytes),
-            Reader::Editor => keystroke::next_in_editor(bytes, self.paste),
+            Reader::Editor => {
+                let pasted = self.paste == Some(Paste::Begins);
+                let next = keystroke::next_in_editor(bytes, self.paste)?;
+                Some(if pasted {
+                    next
+                } else {
+                    self.before_tab(bytes, next)
+                })
+            }
             Reader::Program if bytes.is_empty() => None,
             Reader::Program => Some((Stroke::Edit(bytes), &[])),
         }
@@ -54,18 +62,25 @@ impl Keys {
 }
 
 impl Keys {
-    /// Behind a substitution, Tab is a stop like Enter.
     fn next_of_unknown<'a>(&self, bytes: &'a [u8]) -> Option<(Stroke<'a>, &'a [u8])> {
-        let (stroke, rest) = keystroke::next(bytes)?;
+        Some(self.before_tab(bytes, keystroke::next(bytes)?))
+    }
+
+    /// Behind a substitution, which some shells run to complete it, Tab is a stop.
+    fn before_tab<'a>(
+        &self,
+        bytes: &'a [u8],
+        (stroke, rest): (Stroke<'a>, &'a [u8]),
+    ) -> (Stroke<'a>, &'a [u8]) {
         let Stroke::Edit(edit) = stroke else {
-            return Some((stroke, rest));
+            return (stroke, rest);
         };
         let mut runs = self.substitutes;
         let stop = edit.iter().position(|byte| {
-            runs |= substitutes(*byte);
+            runs |= substitutes(*byte) || recalls(&[*byte]);
             runs && *byte == TAB
         });
-        Some(match stop {
+        match stop {
             None => (stroke, rest),
             Some(0) => {
                 let (key, rest) = bytes.split_at(1);
@@ -75,12 +90,14 @@ impl Keys {
                 let (edit, rest) = bytes.split_at(length);
                 (Stroke::Edit(edit), rest)
             }
-        })
+        }
     }
 
     fn note(&mut self, stroke: &Stroke<'_>) {
         match stroke {
-            Stroke::Edit(edit) => self.substitutes |= edit.iter().any(|byte| substitutes(*byte)),
+            Stroke::Edit(edit) => {
+                self.substitutes |= recalls(edit) || edit.iter().any(|byte| substitutes(*byte));
+            }
             Stroke::Interrupt => self.substitutes = false,
             Stroke::Submit(key) if ENTER.contains(key) => self.substitutes = false,
             Stroke::Submit(_) | Stroke::PasteMark(..) | Stroke::Unfinished(_) => {}
@@ -91,6 +108,22 @@ impl Keys {
 /// Whether a byte may begin a substitution.
 fn substitutes(byte: u8) -> bool {
     matches!(byte, b'`' | b'(')
+}
+
+/// Whether keys may bring back text that was typed before, and a substitution with it: not those that type, delete, or
+/// move to the left.
+fn recalls(edit: &[u8]) -> bool {
+    match edit {
+        [keystroke::ESCAPE, b'[' | b'O', b'D' | b'H'] | [keystroke::ESCAPE, b'[', b'3', b'~'] => {
+            false
+        }
+        [keystroke::ESCAPE, ..] => keystroke::answer_length(edit).is_none(),
+        _ => edit.iter().any(|byte| {
+            let plain = matches!(byte, b' '..=b'~' | 0x7f..) || *byte == TAB;
+            // Ctrl-A, B, G, H, K, L, U, W.
+            !plain && !matches!(byte, 0x01 | 0x02 | 0x07 | 0x08 | 0x0b | 0x0c | 0x15 | 0x17)
+        }),
+    }
 }
 
 /// What becomes of a stroke.
@@ -161,6 +194,16 @@ impl Gate {
     pub(super) fn opened(watch: Watch, pending: Pending) -> (Self, Vec<Effect>) {
         let state = State::Open(watch);
         Self { state, pending }.go_on(Vec::new())
+    }
+
+    /// A withheld key goes out: it completes, and nothing in its line could run by that.
+    pub(super) fn passed(key: Vec<u8>, watch: Watch, mut pending: Pending) -> (Self, Vec<Effect>) {
+        if key != [TAB] {
+            return Self::refused();
+        }
+        pending.keys.substitutes = false;
+        let state = State::Open(watch);
+        Self { state, pending }.go_on(vec![Effect::Forward(key.into())])
     }
 
     /// The line behind a withheld key is read again.

@@ -6,7 +6,7 @@
 use crate::domain::command::PARSED_BYTES;
 
 use super::super::shell;
-use super::typing;
+use super::syntax;
 
 /// What shells print before the further lines of a construct; so it tells nothing about a new one.
 const CONTINUATION: &str = ">";
@@ -41,7 +41,7 @@ impl Earlier {
             Self::None => Self::None,
             Self::Lines { text, prompt } if text.len() + line.len() < PARSED_BYTES => {
                 let text = format!("{text}\n{line}");
-                if typing::interactive_syntax(&line).is_none() && shell::is_complete(&text) {
+                if syntax::interactive(&line).is_none() && shell::is_complete(&text) {
                     Self::None
                 } else {
                     Self::Lines { text, prompt }

@@ -1,4 +1,4 @@
-//! The model of a line as it is typed, and the syntax that only interactive shells have.
+//! The model of a line as it is typed.
 
 use std::borrow::Cow;
 
@@ -9,6 +9,8 @@ const BACKSPACE: u8 = 0x08;
 const DELETE: u8 = 0x7f;
 const KILL_LINE: u8 = 0x15;
 const KILL_WORD: u8 = 0x17;
+/// Ctrl-R and Ctrl-S.
+const SEARCHES: [u8; 2] = [0x12, 0x13];
 /// End of line, then kill to its start: what clears a refused line.
 const CLEAR_LINE: &[u8] = &[0x05, KILL_LINE];
 
@@ -18,6 +20,7 @@ pub(super) struct Typing {
     bytes: Vec<u8>,
     edited: bool,
     printable: bool,
+    searched: bool,
 }
 
 impl Typing {
@@ -50,12 +53,18 @@ impl Typing {
         self.printable
     }
 
+    /// Whether a search through the history was asked for.
+    pub(super) fn has_searched(&self) -> bool {
+        self.searched
+    }
+
     /// The text; `None` where it is not text.
     pub(super) fn text(&self) -> Option<&str> {
         std::str::from_utf8(&self.bytes).ok()
     }
 
     fn key(&mut self, byte: u8) {
+        self.searched |= SEARCHES.contains(&byte);
         match byte {
             BACKSPACE | DELETE => self.erase(),
             KILL_LINE => self.bytes.clear(),
@@ -84,33 +93,6 @@ impl Typing {
     }
 }
 
-/// Why a line means something else in an interactive shell than in a script, if it may.
-pub(super) fn interactive_syntax(text: &str) -> Option<&'static str> {
-    if text.starts_with('^') {
-        return Some("a line from the history");
-    }
-    let mut quoted = false;
-    let mut before = ' ';
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '\\' if !quoted => {
-                chars.next();
-            }
-            '\'' => quoted = !quoted,
-            '!' if !quoted && !matches!(chars.peek(), None | Some(' ' | '\t' | '=')) => {
-                return Some("a line from the history");
-            }
-            '#' if !quoted && before.is_whitespace() => {
-                return Some("a comment, which not every shell ignores");
-            }
-            _ => {}
-        }
-        before = c;
-    }
-    None
-}
-
 /// Takes off a terminal's answers, which programs ask for and nobody typed.
 pub(super) fn without_answers(bytes: &[u8]) -> Cow<'_, [u8]> {
     if !bytes.contains(&keystroke::ESCAPE) {
@@ -126,28 +108,6 @@ pub(super) fn without_answers(bytes: &[u8]) -> Cow<'_, [u8]> {
         left = rest;
     }
     Cow::Owned(kept)
-}
-
-/// Words by which a shell is told to use its keys, its prompt or its start in another way.
-const UNDOING: [&str; 12] = [
-    "bind",
-    "bindkey",
-    "zle",
-    "PROMPT_COMMAND",
-    "precmd",
-    "precmd_functions",
-    "INPUTRC",
-    "READLINE_LINE",
-    "unfunction",
-    "__countersign",
-    "fish_prompt",
-    "commandline",
-];
-
-/// Whether a line names something by which the Enter widget could be undone.
-pub(super) fn undoes_widget(text: &str) -> bool {
-    text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
-        .any(|word| UNDOING.contains(&word) || word.starts_with("__countersign"))
 }
 
 #[cfg(test)]
@@ -184,33 +144,5 @@ mod tests {
     fn what_a_terminal_says_of_its_cursor_is_not_typed() {
         let typed = b"a\x1b[24;9R\x1b[?62;c\x1b]11;rgb:0/0/0\x07b\x1b[A\x1b[1";
         assert_eq!(without_answers(typed).as_ref(), b"ab\x1b[A\x1b[1");
-    }
-
-    #[test]
-    fn history_expansion_and_comments_are_told() {
-        for text in [
-            "!!",
-            "sudo !!",
-            "ls !$",
-            "!sudo",
-            "^a^b",
-            "echo \"!x\"",
-            "ls # x",
-            "# x",
-        ] {
-            assert!(interactive_syntax(text).is_some(), "{text}");
-        }
-        for text in [
-            "ls",
-            "echo '!x'",
-            "[ ! -f x ]",
-            "test a != b",
-            "echo \\!x",
-            "echo a#b",
-            "echo '# x'",
-            "! ls",
-        ] {
-            assert_eq!(interactive_syntax(text), None, "{text}");
-        }
     }
 }

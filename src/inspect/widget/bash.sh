@@ -32,8 +32,10 @@ __countersign_tell() {
   __countersign_close
   __countersign_count=$((__countersign_count + 1))
   for map in emacs vi-insert vi-command; do
-    \builtin bind -m $map "\"\e@KEY@;9;$__countersign_count~\": \"\e@KEY@;4~\e@KEY@;6~\""
-    \builtin bind -m $map "\"\e@KEY@;8;$__countersign_count~\": \"\e@KEY@;5~\e@KEY@;6~\""
+    \builtin bind -m $map "\"\e@KEY@;9;$__countersign_count~\": \"\e@KEY@;4;$__countersign_count~\e@KEY@;6;$__countersign_count~\""
+    \builtin bind -m $map "\"\e@KEY@;8;$__countersign_count~\": \"\e@KEY@;5;$__countersign_count~\e@KEY@;6;$__countersign_count~\""
+    \builtin bind -m $map -x "\"\e@KEY@;4;$__countersign_count~\": __countersign_go"
+    \builtin bind -m $map -x "\"\e@KEY@;5;$__countersign_count~\": __countersign_last"
   done
   __countersign_told=$READLINE_LINE
   __countersign_say "line;$__countersign_count;;$newline;${#text};$text"
@@ -46,7 +48,9 @@ __countersign_go() {
   [[ $READLINE_LINE == "$__countersign_told" ]] || return
   __countersign_open
   \builtin local map
-  for map in emacs vi-insert vi-command; do \builtin bind -m $map '"\e@KEY@;6~": accept-line'; done
+  for map in emacs vi-insert vi-command; do
+    \builtin bind -m $map "\"\e@KEY@;6;$__countersign_count~\": accept-line"
+  done
 }
 
 # The same, and the bastion is told nothing any more.
@@ -90,14 +94,12 @@ __countersign_open() {
 __countersign_close() {
   \builtin local map name
   for map in emacs vi-insert vi-command; do
-    \builtin bind -m $map -r "\e@KEY@;9;$__countersign_count~"
-    \builtin bind -m $map -r "\e@KEY@;8;$__countersign_count~"
+    for name in 9 8 4 5 6; do \builtin bind -m $map -r "\e@KEY@;$name;$__countersign_count~"; done
     for name in accept-line operate-and-get-next insert-comment edit-and-execute-command emacs-edit-and-execute-command \
       vi-edit-and-execute-command shell-expand-line re-read-init-file execute-named-command dump-functions dump-macros \
       dump-variables; do
       \builtin bind -m $map -u $name
     done
-    \builtin bind -m $map '"\e@KEY@;6~": redraw-current-line'
   done 2>/dev/null
 }
 
@@ -118,8 +120,6 @@ __countersign_guard() {
     \builtin bind -m $map -x '"\e@KEY@;1~": __countersign_tell'
     \builtin bind -m $map -x '"\e@KEY@;2~": __countersign_newline'
     \builtin bind -m $map -x '"\e@KEY@;3~": __countersign_clear'
-    \builtin bind -m $map -x '"\e@KEY@;4~": __countersign_go'
-    \builtin bind -m $map -x '"\e@KEY@;5~": __countersign_last'
   done
   \builtin bind -m vi-command '/: reverse-search-history'
   \builtin bind -m vi-command '?: forward-search-history'

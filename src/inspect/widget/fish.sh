@@ -39,9 +39,12 @@ end
 function __countersign_go
   __countersign_close
   test (commandline -b | builtin string collect)x = "$__countersign_told"x; or return
-  __countersign_open
+  # What is empty or no command of fish's runs nothing.
+  commandline --is-valid; and builtin string match -q -r '\S' -- $__countersign_told; and set -g __countersign_editing 0
   # Behind two spaces no abbreviation is expanded any more.
-  string match -q -r '\\\\\z' -- $__countersign_told; or commandline -r -- "$__countersign_told  "
+  if test (count (abbr --list 2>/dev/null)) -gt 0; and not builtin string match -q -r '\\\\\z' -- $__countersign_told
+    commandline -r -- "$__countersign_told  "
+  end
   commandline -f execute
 end
 
@@ -49,15 +52,6 @@ end
 function __countersign_last
   set -g __countersign_over 1
   __countersign_go
-  __countersign_open
-end
-
-# Enter is Enter.
-function __countersign_open
-  set -g __countersign_editing 0
-  for mode in $__countersign_modes
-    for key in \r \n \e\r; builtin bind -e -M $mode $key; end
-  end 2>/dev/null
 end
 
 function __countersign_close
@@ -69,6 +63,10 @@ end
 
 # Enter by any other way than the bastion's: it becomes a part of the line, and the bastion is told.
 function __countersign_enter
+  if test $__countersign_editing$__countersign_over != 10
+    commandline -f execute
+    return
+  end
   __countersign_newline
   __countersign_say enter
 end
@@ -90,6 +88,9 @@ function __fish_man_page; end
 function __fish_whatis_current_token; end
 function __fish_list_current_token; end
 function __fish_paginate; end
+
+# At once, for an interrupt may keep the shell from announcing its next prompt.
+function __countersign_ran --on-event fish_postexec; set -g __countersign_editing 1; end
 
 function __countersign_guard --on-event fish_prompt
   test $__countersign_over = 1; and return

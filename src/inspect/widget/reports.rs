@@ -8,6 +8,7 @@ use std::fmt;
 use bytes::{Bytes, BytesMut};
 use zeroize::Zeroizing;
 
+use super::mask::Mask;
 use crate::domain::command::PARSED_BYTES;
 
 const ESCAPE: u8 = 0x1b;
@@ -85,7 +86,8 @@ pub(super) enum Report {
         ends: Ends,
         /// Whether it ended with Enter.
         entered: bool,
-        text: String,
+        /// As it stands in the editor.
+        text: Vec<u8>,
     },
 }
 
@@ -109,6 +111,8 @@ pub(super) struct Reports {
     held: BytesMut,
     /// A shell says hello once.
     greeted: bool,
+    /// What is shown may hold neither secret.
+    masks: [Mask; 2],
 }
 
 /// What output begins with.
@@ -125,6 +129,7 @@ impl Reports {
     pub(super) fn new(nonce: Nonce) -> Self {
         let ours = [INTRODUCER, nonce.as_str().as_bytes()].concat();
         Self {
+            masks: [Mask::new(nonce.as_str()), Mask::new(nonce.digits())],
             nonce,
             ours,
             held: BytesMut::new(),
@@ -136,8 +141,17 @@ impl Reports {
         &self.nonce
     }
 
-    /// Gives the output without reports, and the reports.
+    /// Gives the output without reports and secrets, and the reports.
     pub(super) fn take(&mut self, bytes: &Bytes) -> (Bytes, Vec<Report>) {
+        let (shown, reports) = self.without_reports(bytes);
+        let masked = self
+            .masks
+            .iter_mut()
+            .fold(shown, |shown, mask| mask.take(shown));
+        (masked, reports)
+    }
+
+    fn without_reports(&mut self, bytes: &Bytes) -> (Bytes, Vec<Report>) {
         if self.held.is_empty() && !bytes.contains(&ESCAPE) {
             return (bytes.clone(), Vec::new());
         }
@@ -199,7 +213,7 @@ impl Reports {
         }
         let inner = report.strip_suffix(&[END])?;
         if let Some(inner) = inner.strip_prefix(self.ours.as_slice()) {
-            return parse(std::str::from_utf8(inner.strip_prefix(b";")?).ok()?);
+            return parse(inner.strip_prefix(b";")?);
         }
         self.greeted = true;
         let name = inner.strip_prefix(INTRODUCER)?.strip_prefix(HELLO)?;
@@ -207,28 +221,28 @@ impl Reports {
     }
 }
 
-fn parse(text: &str) -> Option<Report> {
-    match text {
-        "prompt" => return Some(Report::Prompt),
-        "enter" => return Some(Report::Enter),
+fn parse(report: &[u8]) -> Option<Report> {
+    match report {
+        b"prompt" => return Some(Report::Prompt),
+        b"enter" => return Some(Report::Enter),
         _ => {}
     }
-    let (count, rest) = text.strip_prefix("line;")?.split_once(';')?;
-    let (ends, rest) = rest.split_once(';')?;
-    let (entered, rest) = rest.split_once(';')?;
-    let (length, text) = rest.split_once(';')?;
+    let mut fields = report.splitn(6, |byte| *byte == b';');
+    let mut field = || std::str::from_utf8(fields.next()?).ok();
+    let (kind, count, ends, entered, length) = (field()?, field()?, field()?, field()?, field()?);
+    let text = fields.next()?;
     let ends = match ends {
         "" => Ends::Unknown,
         "here" => Ends::Here,
         "later" => Ends::Later,
         _ => return None,
     };
-    // What ends before its length was cut by an end of its own: it is not the whole line.
+    // What ends before its length was cut by an end of its own: it is not the whole line. Fish counts characters.
     let whole = match ends {
         Ends::Unknown => text.len(),
-        Ends::Here | Ends::Later => text.chars().count(),
+        Ends::Here | Ends::Later => std::str::from_utf8(text).ok()?.chars().count(),
     };
-    (length.parse() == Ok(whole)).then_some(())?;
+    (kind == "line" && length.parse() == Ok(whole)).then_some(())?;
     Some(Report::Line {
         count: count.parse().ok()?,
         ends,
@@ -238,9 +252,9 @@ fn parse(text: &str) -> Option<Report> {
 }
 
 /// A text in which control characters and `%` are spelled `%XX`.
-fn spelled(text: &str) -> Option<String> {
+fn spelled(text: &[u8]) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
-    let mut left = text.as_bytes();
+    let mut left = text;
     while let Some((byte, rest)) = left.split_first() {
         left = rest;
         if *byte != b'%' {
@@ -251,5 +265,5 @@ fn spelled(text: &str) -> Option<String> {
         bytes.push(u8::from_str_radix(std::str::from_utf8(code).ok()?, 16).ok()?);
         left = rest;
     }
-    String::from_utf8(bytes).ok()
+    Some(bytes)
 }

@@ -81,13 +81,57 @@ fn a_line_that_nobody_asked_for_is_no_answer() {
 }
 
 #[test]
-fn enter_where_no_line_is_edited_is_nobodys() {
+fn enter_is_of_a_line_that_is_edited_whatever_was_thought_before() {
     let mut widget = prompted();
     let enter = report(&widget, "enter");
     assert_eq!(widget.output(&enter), (Bytes::new(), vec![Said::Enter]));
-    widget.submitted(Input::Data);
+    widget.lost();
+    assert_eq!(widget.reader(), Reader::Unknown);
+    assert_eq!(widget.output(&enter), (Bytes::new(), vec![Said::Enter]));
+    assert_eq!(widget.reader(), Reader::Editor);
+    widget.submitted(Input::Over);
     assert_eq!(widget.output(&enter), (Bytes::new(), vec![]));
-    assert_eq!(widget.reader(), Reader::Program);
+    assert_eq!(widget.reader(), Reader::Unknown);
+}
+
+#[test]
+fn a_line_that_is_no_text_is_told_as_it_is_and_not_understood() {
+    let mut widget = prompted();
+    widget.ask();
+    let digits = widget.reports.nonce().as_str().to_owned();
+    let line = [
+        format!("\x1b]7878;{digits};line;1;;0;9;ls ").as_bytes(),
+        b"caf\xe9\xe8\x07",
+    ]
+    .concat();
+    widget.output(&Bytes::from(line));
+    let told = widget.told();
+    assert!(told.is_none(), "its length is another");
+    widget.ask();
+    let line = [
+        format!("\x1b]7878;{digits};line;2;;0;7;ls ").as_bytes(),
+        b"caf\xe9\x07",
+    ]
+    .concat();
+    widget.output(&Bytes::from(line));
+    let told = widget.told().unwrap();
+    assert_eq!(told.line.bytes, b"ls caf\xe9");
+    assert!(told.line.reading.is_opaque());
+}
+
+#[test]
+fn a_line_is_read_as_its_shell_reads_it() {
+    let line = r"line;1;here;echo 'a\' '; id; echo \'";
+    for (shell, doubted) in [("bash", false), ("fish", true), ("", true)] {
+        let mut widget = Widget::new(nonce());
+        let hello = Bytes::from(format!("\x1b]7878;hello;{shell}\x07"));
+        widget.output(&hello);
+        let prompt = report(&widget, "prompt");
+        widget.output(&prompt);
+        widget.ask();
+        let told = tell(&mut widget, line).unwrap();
+        assert_eq!(told.line.reading.is_opaque(), doubted, "{shell}");
+    }
 }
 
 #[test]
@@ -184,7 +228,7 @@ fn a_line_that_is_not_whole_goes_on_until_an_empty_one() {
 fn what_is_typed_to_a_program_is_its_own_where_it_runs_no_commands() {
     let reader = |line: &str| {
         let mut widget = prompted();
-        widget.submitted(Input::of(line, &reading_of(line)));
+        widget.submitted(Input::of(line, &reading_of(line, Dialect::Bash)));
         widget.reader()
     };
     for line in [
@@ -232,14 +276,14 @@ fn what_is_typed_to_a_program_is_its_own_where_it_runs_no_commands() {
 #[test]
 fn what_is_resumed_may_be_a_shell_once_there_was_one() {
     let mut widget = prompted();
-    widget.submitted(Input::of("vim x", &reading_of("vim x")));
+    widget.submitted(Input::of("vim x", &reading_of("vim x", Dialect::Bash)));
     widget.output(&report(&widget, "prompt"));
-    widget.submitted(Input::of("fg", &reading_of("fg")));
+    widget.submitted(Input::of("fg", &reading_of("fg", Dialect::Bash)));
     assert_eq!(widget.reader(), Reader::Program);
     widget.output(&report(&widget, "prompt"));
-    widget.submitted(Input::of("bash", &reading_of("bash")));
+    widget.submitted(Input::of("bash", &reading_of("bash", Dialect::Bash)));
     widget.output(&report(&widget, "prompt"));
-    widget.submitted(Input::of("fg", &reading_of("fg")));
+    widget.submitted(Input::of("fg", &reading_of("fg", Dialect::Bash)));
     assert_eq!(widget.reader(), Reader::Unknown);
 }
 
@@ -252,9 +296,9 @@ fn a_line_that_may_undo_it_is_in_doubt() {
         "zle -N x",
         "unset -f __countersign_say",
     ] {
-        assert!(reading_of(line).is_opaque(), "{line}");
+        assert!(reading_of(line, Dialect::Bash).is_opaque(), "{line}");
     }
-    assert!(!reading_of("ls -l binding").is_opaque());
+    assert!(!reading_of("ls -l binding", Dialect::Bash).is_opaque());
 }
 
 #[test]

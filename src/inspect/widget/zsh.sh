@@ -47,10 +47,15 @@ __countersign_last() {
   __countersign_editing=0
 }
 
-# Enter by any other way than the bastion's: it becomes a part of the line, and the bastion is told.
+# Enter by any other way than the bastion's: it becomes a part of the line, and the bastion is told. At a prompt that is
+# so as well where an interrupt kept the shell from announcing it.
 __countersign_enter() {
   \builtin emulate -L zsh; \builtin setopt noxtrace noverbose
-  if (( ! __countersign_editing )); then \builtin zle .accept-line; \builtin return; fi
+  if (( __countersign_over )) || [[ $__countersign_editing == 0 && $CONTEXT != start ]]; then
+    \builtin zle .accept-line
+    \builtin return
+  fi
+  __countersign_editing=1
   __countersign_newline
   __countersign_say enter
 }

@@ -19,6 +19,20 @@ const ESCAPE: Duration = Duration::from_millis(50);
 /// Clears a line that the screen tells of: end of line, then kill to its start.
 const CLEAR_LINE: &[u8] = b"\x05\x15";
 
+/// Tab.
+const COMPLETE: &[u8] = b"\t";
+/// Keys that do nothing on an empty line, but for its end: Enter, and Ctrl-D.
+const NOTHING: [&[u8]; 4] = [b"\r", b"\n", b"\t", b"\x04"];
+
+/// Whether something in a line may run when it is completed.
+fn may_run(line: &Line) -> bool {
+    line.bytes.iter().any(|byte| matches!(byte, b'(' | b'`'))
+}
+
+fn is_empty(line: &Line) -> bool {
+    line.bytes.iter().all(u8::is_ascii_whitespace)
+}
+
 /// The line that is decided about.
 #[derive(Debug, Default)]
 pub(super) struct LineAsked {
@@ -102,12 +116,17 @@ impl Running<'_, '_> {
         let by_shell = screen
             .as_ref()
             .is_some_and(|screen| screen.asked_by_shell());
+        let key = gate.withheld().map(|(key, _)| key);
         let line = match (gate.withheld(), screen) {
             (Some((lines, Watch::Script)), _) => Line {
                 bytes: lines.to_vec(),
                 reading: self.piped_lines(lines),
             },
             (_, Some(screen)) => match self.ask_editor(&screen).await? {
+                Some(told) if key == Some(COMPLETE) => {
+                    screen.looked_at();
+                    return Ok(self.completes(&told.line).await);
+                }
                 // Something was typed ahead behind Enter: it stands until its own.
                 Some(told) if by_shell && !told.entered => return Ok(Event::GoesOn),
                 Some(told) if told.goes_on => {
@@ -122,12 +141,20 @@ impl Running<'_, '_> {
                 None => {
                     self.line = LineAsked::default();
                     let mut line = screen.read_line().await;
-                    if reported {
-                        line.reading.unknowns.push(Unknown {
-                            reason: "the shell does not tell its line any more".to_owned(),
-                            span: None,
-                        });
-                    }
+                    let doubt = if reported {
+                        Some("the shell does not tell its line any more")
+                    } else if key == Some(COMPLETE) && !line.reading.is_opaque() && !may_run(&line)
+                    {
+                        return Ok(Event::Harmless);
+                    } else {
+                        // Such a key may open an editor, and run what is written there.
+                        key.filter(|key| is_empty(&line) && !NOTHING.contains(key))
+                            .map(|_| "a key that may do more than to edit the line")
+                    };
+                    line.reading.unknowns.extend(doubt.map(|reason| Unknown {
+                        reason: reason.to_owned(),
+                        span: None,
+                    }));
                     line
                 }
             },
@@ -141,6 +168,16 @@ impl Running<'_, '_> {
         self.line.reading = line.reading.clone();
         self.readings.push_back(line.reading);
         Ok(Event::Read(command))
+    }
+
+    /// What becomes of Tab in a line that is known.
+    async fn completes(&self, line: &Line) -> Event {
+        if may_run(line) {
+            self.side.client.bell().await;
+            Event::GoesOn
+        } else {
+            Event::Harmless
+        }
     }
 
     /// The line as the shell tells it, where its line editor reads what is typed.

@@ -34,6 +34,8 @@ pub(crate) struct Options {
     pub(crate) targets: &'static str,
     /// The login shell of the targets' account.
     pub(crate) shell: &'static str,
+    /// The name of a host of its own for the targets, where the test changes the system's files; their shell is bash then.
+    pub(crate) host: Option<&'static str>,
     /// Cedar text instead of the policies that come with Countersign.
     pub(crate) policy: Option<&'static str>,
     /// URL of the store instead of an SQLite file.
@@ -52,6 +54,7 @@ impl Default for Options {
             identity: "",
             targets: "",
             shell: "/bin/bash",
+            host: None,
             policy: None,
             store: None,
             log: None,
@@ -92,6 +95,11 @@ impl Bastion {
     /// The login shell that targets are to have.
     pub(crate) fn shell(&self) -> &'static str {
         self.options.shell
+    }
+
+    /// The host that targets are to be on.
+    pub(crate) fn host(&self) -> Option<&'static str> {
+        self.options.host
     }
 
     /// Writes the configuration, the policies and the client secret.

@@ -32,9 +32,16 @@ impl World {
         let idp = Idp::start(&bastion.callback());
         bastion.configure(&idp, &[]);
         bastion.make_keys();
-        let sshd = Sshd::with_shell(&bastion.user_ca(), bastion.shell());
+        let sshd = match bastion.host() {
+            Some(name) => Sshd::on_host(name),
+            None => Sshd::with_shell(&bastion.user_ca(), bastion.shell()),
+        };
         let world = Self { bastion, sshd, idp };
         world.bastion.configure(&world.idp, &world.targets());
+        if world.bastion.host().is_some() {
+            let setup = world.bastion.command(&["target", "setup", "db1"]);
+            world.sshd.set_up(&setup.expect_success().text());
+        }
         world
     }
 

@@ -46,18 +46,44 @@ pub(crate) struct Stage {
     scene: RefCell<&'static str>,
 }
 
+fn options(by: By) -> Options {
+    Options {
+        policy: Some(LOOKING),
+        targets: match by {
+            By::Widget => "enter_widget = true\n",
+            By::Screen => "enter_widget = false\n",
+        },
+        ..Options::default()
+    }
+}
+
 impl Stage {
     /// A shell of that program, at its first prompt.
     pub(crate) fn open(shell: &'static str, by: By) -> Self {
-        let world = World::with(Options {
-            policy: Some(LOOKING),
+        Self::of(World::with(Options {
             shell,
-            targets: match by {
-                By::Widget => "enter_widget = true\n",
-                By::Screen => "",
-            },
-            ..Options::default()
+            ..options(by)
+        }))
+    }
+
+    /// A bash on a host of its own.
+    pub(crate) fn on_host(name: &'static str, by: By, script: &str) -> Self {
+        let world = World::with(Options {
+            host: Some(name),
+            ..options(by)
         });
+        world.sshd.set_up(script);
+        Self::of(world)
+    }
+
+    /// Another session after this one, as if nothing had happened.
+    pub(crate) fn again(mut self) -> Self {
+        self.terminal = self.alice.terminal(100, 40, &["-t", "db1"]);
+        self.terminal.wait_for(PROMPT);
+        self
+    }
+
+    fn of(world: World) -> Self {
         let (alice, carol) = (world.person("alice"), world.person("carol"));
         let terminal = alice.terminal(100, 40, &["-t", "db1"]);
         terminal.wait_for(PROMPT);
