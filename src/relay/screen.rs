@@ -311,6 +311,18 @@ impl Screen {
         }
     }
 
+    /// Waits until the shell drew what it has to draw of a line that it told, so that a notice is not drawn over.
+    pub async fn drawn(&self) {
+        let patience = Instant::now() + PATIENCE;
+        loop {
+            let quiet = (self.with(|watched| watched.last_change) + QUIET).min(patience);
+            if quiet <= Instant::now() {
+                return;
+            }
+            tokio::time::sleep_until(quiet).await;
+        }
+    }
+
     /// The line as it stands now.
     pub fn line_now(&self) -> Line {
         self.with(|watched| watched.tracker.read())

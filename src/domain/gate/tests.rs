@@ -419,6 +419,28 @@ fn a_held_line_that_changed_is_read_and_asked_about_anew() {
 }
 
 #[test]
+fn tab_waits_where_a_line_may_come_from_the_history_and_goes_out_when_it_runs_nothing() {
+    for reader in [Reader::Unknown, Reader::Editor] {
+        let (gate, effects) = typed(read_by(reader), b"\x19\t");
+        assert_eq!(
+            effects,
+            [forwarded(b"\x19"), Effect::ReadLine],
+            "{reader:?}"
+        );
+        let (gate, effects) = gate.step(Event::Harmless);
+        assert_eq!(effects, [forwarded(b"\t")]);
+        let (_, effects) = typed(gate, b"\t");
+        assert_eq!(effects, [forwarded(b"\t")], "the line is known by now");
+    }
+    let (gate, _) = typed(read_by(Reader::Unknown), b"ls\r");
+    let (gate, effects) = gate.step(Event::Harmless);
+    assert!(
+        gate.is_closed() && effects == [Effect::Refuse],
+        "Enter is never harmless"
+    );
+}
+
+#[test]
 fn completing_a_line_with_a_substitution_is_a_question() {
     let (gate, effects) = typed(open(Watch::Keys), b"ls\t $(id\t");
     assert_eq!(effects, [forwarded(b"ls\t $(id"), Effect::ReadLine]);

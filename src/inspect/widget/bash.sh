@@ -135,6 +135,8 @@ __countersign_prompt() {
 }
 
 __countersign_count=0 __countersign_over=0 __countersign_editing=0 __countersign_told=
+# A shell below this one has no such function.
+export -n PROMPT_COMMAND
 if [[ $(declare -p PROMPT_COMMAND 2>/dev/null) == 'declare -a'* ]]; then
   PROMPT_COMMAND+=(__countersign_prompt)
 else

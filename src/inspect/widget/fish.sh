@@ -115,4 +115,4 @@ set -g __countersign_over 0
 set -g __countersign_editing 0
 set -g __countersign_told ''
 COUNTERSIGN
-exec "$SHELL" -l -C 'cat <&9 | source'
+exec "$SHELL" -l -C 'command cat <&9 | builtin source'

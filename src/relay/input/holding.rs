@@ -67,6 +67,9 @@ impl Running<'_, '_> {
             .marker(&format!("held {id}"), Timestamp::now())
             .await
             .map_err(broken)?;
+        if let Some(screen) = side.screen.as_ref().filter(|_| self.program.is_running()) {
+            screen.drawn().await;
+        }
         self.tell(&suspension::notice(side.visit, &hold)).await?;
         Ok(Event::Held(id))
     }

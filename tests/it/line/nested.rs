@@ -58,8 +58,10 @@ fn play(by: By) {
     stage.terminal.enter("screen -c /run/screenrc");
     stage.expect("screen -c /run/screenrc");
     stage.prompt();
-    stage.terminal.enter("read -s secret");
-    stage.expect("read -s secret");
+    stage.runs("echo first", "first");
+    stage.terminal.type_text("read -s secret");
+    let id = stage.asks("read -s secret");
+    stage.answer("approve", &id);
     stage.terminal.type_text("hunter6");
     let id = stage.asks("(input that is not echoed)");
     stage.answer("refuse", &id);
