@@ -44,6 +44,7 @@ const EVERYWHERE: &[Scene] = &[
             let id = stage.asks(&line);
             stage.answer("approve", &id);
             stage.world.sshd.wait_for_file(&file, "");
+            stage.prompt();
         },
     },
     Scene {
