@@ -139,9 +139,10 @@ fn sends_mail(name: &str, arguments: &[Word], situation: Situation) -> bool {
     matches!(name, "mail" | "mailx") && situation.fed && arguments.iter().all(plain)
 }
 
-/// A program's name, and what is left of it without a version.
+/// A program's name, and what is left of it without a version: nothing where that is the same.
 pub(super) fn names(name: &str) -> [&str; 3] {
-    let plain = name.trim_end_matches(|c: char| c.is_ascii_digit() || ".-".contains(c));
+    let plain = name.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '.' | '-'));
     let stem = plain.split('.').next().unwrap_or(plain);
-    [name, plain, stem]
+    let shorter = if plain == name { "" } else { plain };
+    [name, shorter, if stem == plain { "" } else { stem }]
 }

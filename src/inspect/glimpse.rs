@@ -11,6 +11,11 @@ use super::word;
 /// The tools of elevation among the words of a text, also behind a folder, quotes or backslashes.
 pub(super) fn elevation(text: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
+    named(text, &mut found);
+    // Written in one way only, it is looked for once.
+    if !text.contains(['\'', '"', '\\']) {
+        return found;
+    }
     let joined = text.replace("\\\n", "");
     named(&joined, &mut found);
     named(&joined.replace(['\'', '"', '\\'], ""), &mut found);

@@ -1,7 +1,7 @@
 //! Shell text → the commands in it, as two parsers agree on them.
 //!
 //! `brush` gives the commands, `shuck` is asked for a second opinion on the words of each command: both must accept the text and find
-//! the same ones, for each alone loses commands that bash runs. Neither can be driven into deep recursion: a text
+//! the same ones, for each alone loses commands that bash runs. What is too plain to be misread is not parsed. Neither can be driven into deep recursion: a text
 //! with too many openings is refused before it is parsed. Texts of command substitutions are handed back, not read.
 
 mod arithmetic;
@@ -9,6 +9,8 @@ mod arithmetic;
 mod brush;
 
 mod expansion;
+
+mod plain;
 
 mod shuck;
 
@@ -23,7 +25,7 @@ const OPENINGS: usize = 96;
 const OPERATORS: usize = 1000;
 
 /// One simple command with raw words.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct RawCommand {
     /// Assignments before it, or on their own.
     pub(super) assignments: Vec<RawAssignment>,
@@ -40,7 +42,7 @@ pub(super) struct RawCommand {
 }
 
 /// One assignment.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct RawAssignment {
     /// The variable.
     pub(super) name: String,
@@ -51,7 +53,7 @@ pub(super) struct RawAssignment {
 }
 
 /// What a text holds.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Script {
     /// Simple commands in order, without those in `substitutions`.
     pub(super) commands: Vec<RawCommand>,
@@ -80,9 +82,13 @@ pub(super) struct Script {
     pub(super) unknowns: Vec<&'static str>,
 }
 
-/// Parses a text with both parsers; the error is a reason for people.
+/// Parses a text with both parsers, where it needs any; the error is a reason for people.
 pub(super) fn parse(text: &str) -> Result<Script, &'static str> {
     limits(text)?;
+    plain::parse(text).map_or_else(|| parsed(text), Ok)
+}
+
+fn parsed(text: &str) -> Result<Script, &'static str> {
     let (script, first) = guarded(|| brush::parse(text))?;
     let second = guarded(|| shuck::parse(text))?;
     if first.sorted() != second.sorted() {
@@ -154,24 +160,32 @@ fn limits(text: &str) -> Result<(), &'static str> {
     if endless_here_document(text) {
         return Err("an unusual here-document");
     }
+    // Each part takes a byte at least.
+    if text.len() > OPENINGS && openings(text) > OPENINGS {
+        return Err("a command with too many nested parts");
+    }
+    if text.len() > OPERATORS && text.matches(['|', '&', ';', '\n', ',', '?']).count() > OPERATORS {
+        return Err("a command with too many parts");
+    }
+    Ok(())
+}
+
+fn openings(text: &str) -> usize {
     let brackets = text.matches(['(', '{', '[', '`']).count();
     let blocks = text
         .split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '!')
         .filter(|word| BLOCKS.contains(word))
         .count();
-    if brackets + blocks > OPENINGS {
-        return Err("a command with too many nested parts");
-    }
-    if text.matches(['|', '&', ';', '\n', ',', '?']).count() > OPERATORS {
-        return Err("a command with too many parts");
-    }
-    Ok(())
+    brackets + blocks
 }
 
 /// `brush` never ends on some here-documents: those with an empty tag, and unfinished ones within an expansion. So only
 /// plain tags are let through that come again on a line of their own, and none behind or beside an expansion that may hold
 /// them. Quotes do not count: too often refused.
 fn endless_here_document(text: &str) -> bool {
+    if text.matches('<').nth(1).is_none() {
+        return false;
+    }
     let joined = text.replace("\\\n", "");
     let expands = |part: &str| {
         ["$(", "$[", "${", "`"]
@@ -235,19 +249,25 @@ const BLOCKS: &[&str] = &[
 
 /// What the parsers are compared by: every command's words, and every redirection's target.
 #[derive(Debug, Default)]
-struct Opinion(Vec<Vec<String>>);
+struct Opinion(Vec<String>);
+
+/// What parts the words of an opinion; no text that is parsed has it.
+const PART: char = '\0';
 
 impl Opinion {
     /// Notes one command or redirection. Line continuations are taken out: parsers differ on where.
     fn note<'a>(&mut self, kind: &str, words: impl IntoIterator<Item = &'a str>) {
-        let mut noted = vec![kind.to_owned()];
-        noted.extend(words.into_iter().map(|w| w.replace("\\\n", "")));
-        if noted.len() > 1 {
+        let mut noted = kind.to_owned();
+        for word in words {
+            noted.push(PART);
+            noted.extend(word.split("\\\n"));
+        }
+        if noted.len() > kind.len() {
             self.0.push(noted);
         }
     }
 
-    fn sorted(mut self) -> Vec<Vec<String>> {
+    fn sorted(mut self) -> Vec<String> {
         self.0.sort_unstable();
         self.0
     }

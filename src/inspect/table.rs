@@ -24,7 +24,12 @@ pub(super) use wrappers::wrapper;
 
 /// Whether a name is in a list of names that are divided by spaces.
 pub(super) fn listed(list: &str, name: &str) -> bool {
-    list.split_ascii_whitespace().any(|word| word == name)
+    let name = name.as_bytes();
+    !name.is_empty()
+        && list
+            .as_bytes()
+            .split(|byte| *byte == b' ')
+            .any(|word| word == name)
 }
 
 /// How a program is found to run another.

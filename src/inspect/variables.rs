@@ -4,6 +4,7 @@
 //! what stands in a file. One that the text does not write has its value from before: whoever set it did so in a line that
 //! was read too, or in a file, whose contents nobody claims to know.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::options;
@@ -52,18 +53,18 @@ pub(super) struct Variables {
 impl Variables {
     /// The variables of a text, by what it may do as a whole.
     pub(super) fn of(whole: &str) -> Self {
-        let plain = whole.replace(['\'', '"', '\\'], "");
-        let mut names = plain.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-        let redirected = plain
-            .replace("2>&1", "")
-            .replace("> /dev/null", "")
-            .replace(">/dev/null", "")
-            .replace("->", "");
+        let plain = match whole.contains(['\'', '"', '\\']) {
+            true => Cow::Owned(whole.replace(['\'', '"', '\\'], "")),
+            false => Cow::Borrowed(whole),
+        };
+        let (mut evaluates, mut makes) = (false, redirects(&plain) || whole.contains("$'"));
+        for name in plain.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')) {
+            evaluates |= matches!(name, "eval" | "trap");
+            makes = makes || listed(MAKING, name);
+        }
         Self {
-            evaluates: names.clone().any(|name| matches!(name, "eval" | "trap")),
-            makes: redirected.contains('>')
-                || whole.contains("$'")
-                || names.any(|name| listed(MAKING, name)),
+            evaluates,
+            makes,
             ..Self::default()
         }
     }
@@ -347,6 +348,15 @@ impl Variables {
             None => Some(Kind::Before),
         }
     }
+}
+
+/// Whether a text without its quotes redirects an output to a file, as far as a glance tells.
+fn redirects(plain: &str) -> bool {
+    plain.match_indices('>').any(|(at, _)| {
+        let (before, after) = plain.split_at_checked(at).unwrap_or_default();
+        let discards = after.starts_with(">/dev/null") || after.starts_with("> /dev/null");
+        !(discards || before.ends_with('-') || (before.ends_with('2') && after.starts_with(">&1")))
+    })
 }
 
 /// Variables that come from the client with the session.

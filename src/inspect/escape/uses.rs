@@ -8,6 +8,9 @@ mod tames;
 
 mod triggers;
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use super::super::table::listed;
 use super::super::word::Word;
 use tames::{CONTAINERS, TAMES, Tame, VERSIONS};
@@ -15,10 +18,16 @@ use triggers::{TRIGGERS, Trigger};
 
 /// Whether an otherwise harmless program is told to run another; `None` for one that is not known here.
 pub(super) fn is_triggered(name: &str, arguments: &[Word]) -> Option<bool> {
-    let trigger = TRIGGERS
-        .iter()
-        .find(|trigger| listed(trigger.names, name))?;
-    Some(trigger.pulled_by(arguments))
+    static ALL: LazyLock<HashMap<&str, &Trigger>> = LazyLock::new(|| {
+        let mut all = HashMap::new();
+        for trigger in TRIGGERS {
+            for name in trigger.names.split(' ') {
+                all.entry(name).or_insert(trigger);
+            }
+        }
+        all
+    });
+    ALL.get(name).map(|trigger| trigger.pulled_by(arguments))
 }
 
 /// Whether a program that can start a shell is harmless in this use.

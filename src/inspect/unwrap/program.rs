@@ -3,6 +3,8 @@
 //! Invariant: a program of which nothing is known is not handed the name of a tool of elevation or of a shell unnoticed: it
 //! may be one that runs its words.
 
+use std::borrow::Cow;
+
 use super::super::escape;
 use super::super::glimpse;
 use super::super::input;
@@ -31,7 +33,7 @@ impl Reader<'_> {
         }
         self.reading.paths.extend(transfer::paths(name, words));
         let left = self.spawned(name, words, context);
-        let words = left.as_slice();
+        let words = &*left;
         let situation = escape::Situation {
             elevated: context.elevated,
             drained: context.drained,
@@ -74,9 +76,9 @@ impl Reader<'_> {
     }
 
     /// Reads the texts in options by which a program starts another, and gives the words without them.
-    fn spawned(&mut self, name: &str, words: &[Word], context: &Context) -> Vec<Word> {
+    fn spawned<'w>(&mut self, name: &str, words: &'w [Word], context: &Context) -> Cow<'w, [Word]> {
         let Some(spawn) = SPAWNS.iter().find(|spawn| listed(spawn.names, name)) else {
-            return words.to_vec();
+            return Cow::Borrowed(words);
         };
         let before = self.reading.commands.len();
         let mut kept = Vec::with_capacity(words.len());
@@ -95,7 +97,7 @@ impl Reader<'_> {
         if !started.all(|command| listed(SPAWNED, &command.program)) {
             self.reading.escapes.insert(name.to_owned());
         }
-        kept
+        Cow::Owned(kept)
     }
 
     /// Looks for what an unknown program could be told to run.
