@@ -454,14 +454,22 @@ impl<'a> Reader<'a> {
             .first()
             .and_then(Word::fixed)
             .is_some_and(|name| wrapper(name).is_some());
-        let runs = words.iter().enumerate().any(|(at, word)| {
-            let text = word.shown();
-            let named = listed(reads, text.rsplit('/').next().unwrap_or(text));
-            let own = text.contains('/')
+        let named = |text: &str| listed(reads, text.rsplit('/').next().unwrap_or(text));
+        let own = |word: &Word, text: &str| {
+            text.contains('/')
                 && word.fixed().is_none_or(|path| program_name(path) == path)
-                && !text.starts_with(['-', '~']);
-            (at == 0 && (named || own)) || (wraps && at > 0 && (named || by_path(text)))
+                && !text.starts_with(['-', '~'])
+        };
+        let runs = words.first().is_some_and(|word| {
+            let text = word.shown();
+            named(text) || own(word, text)
         });
+        let runs = runs
+            || (wraps
+                && words.iter().skip(1).any(|word| {
+                    let text = word.shown();
+                    named(text) || by_path(text)
+                }));
         if runs {
             let shown: Vec<&str> = words.iter().map(Word::shown).collect();
             self.runs_files
@@ -472,9 +480,10 @@ impl<'a> Reader<'a> {
             .and_then(Word::fixed)
             .is_some_and(|name| listed(MAKING, name.rsplit('/').next().unwrap_or(name)));
         let makes = makes
-            || words
-                .iter()
-                .any(|word| word.fixed().is_some_and(|w| listed(MAKING, w)) && wraps);
+            || (wraps
+                && words
+                    .iter()
+                    .any(|word| word.fixed().is_some_and(|w| listed(MAKING, w))));
         if makes {
             let last = |word: &&Word| !word.begins("-");
             let targets = words
