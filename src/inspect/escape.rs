@@ -46,11 +46,14 @@ pub(super) fn can_escape(name: &str, words: &[Word], situation: Situation) -> bo
         "awk" | "gawk" | "mawk" | "nawk" | "original-awk" => !awk::is_harmless(arguments),
         "sed" | "gsed" => !sed::is_harmless(arguments),
         "git" => !git::is_harmless(arguments),
+        "nginx" | "lighttpd" | "haproxy" | "varnishd" | "squid" | "apache2" | "httpd"
+        | "apachectl" | "apache2ctl" | "sshd" => brings_settings(arguments),
         "systemctl" => changes_units(arguments),
         "cmake" => matches!(arguments.first().and_then(Word::fixed), Some("-E" | "-P")),
         "ip" => runs_in_namespace(arguments),
         "make" | "gmake" if arguments.iter().any(sets_program) => true,
-        "redis-cli" if !asks_redis(arguments) => true,
+        "redis-cli" => !asks_redis(arguments),
+        "chmod" | "install" => arguments.iter().any(lends_rights),
         // A server's `-e` is what its client can do, not a program.
         "rsync" if serves(arguments) => false,
         _ => names
@@ -69,6 +72,31 @@ pub(super) fn is_listed(names: &[&str]) -> bool {
 fn serves(arguments: &[Word]) -> bool {
     let fixed = |wanted: &str| arguments.iter().any(|word| word.fixed() == Some(wanted));
     fixed("--server") && !fixed("--daemon")
+}
+
+/// A server that is started with a setting, or with a file of them that is not the system's.
+fn brings_settings(arguments: &[Word]) -> bool {
+    let of_system = |path: &str| {
+        (path.starts_with("/etc/") || path.starts_with("/usr/")) && !path.contains("..")
+    };
+    let mut left = arguments.iter().peekable();
+    while let Some(word) = left.next() {
+        let text = word.shown();
+        let Some(letters) = text.strip_prefix('-') else {
+            continue;
+        };
+        let setting = letters.starts_with(['g', 'C', 'o', 'p']);
+        let names_file = letters.starts_with(['f', 'c', 'd']);
+        let value = match letters.get(1..).unwrap_or_default() {
+            "" => left.peek().map_or("", |word| word.shown()),
+            attached => attached,
+        };
+        let flag = value.is_empty() || value.starts_with('-');
+        if word.may_be_option() || setting || (names_file && !flag && !of_system(value)) {
+            return true;
+        }
+    }
+    false
 }
 
 /// An editor, a unit from any place, or variables for every service.
@@ -99,34 +127,94 @@ fn sets_program(word: &Word) -> bool {
     runs || (listed(PROGRAMS, name) && !compiler)
 }
 
-/// `ip netns exec`, `ip vrf exec` and what reads commands from a file.
+/// `ip netns exec`, `ip vrf exec`, also shortened, and what reads commands from a file.
 fn runs_in_namespace(arguments: &[Word]) -> bool {
-    arguments.iter().any(|word| {
-        let text = word.shown();
+    let shown = || arguments.iter().map(Word::shown);
+    let place = |text: &str| text.starts_with("net") || matches!(text, "v" | "vr" | "vrf");
+    let enters = |text: &str| matches!(text, "e" | "ex" | "exe" | "exec");
+    let batch = |text: &str| {
         matches!(text, "exec" | "-b" | "-force" | "--batch") || text.starts_with("-ba")
-    })
+    };
+    shown().any(batch) || shown().skip_while(|text| !place(text)).any(enters)
 }
 
-/// Whether redis is asked one thing, so that nothing is read from the keyboard.
-fn asks_redis(arguments: &[Word]) -> bool {
+/// `chmod u+s`, `chmod 4755`, `install -m 4755`: whoever starts the file then has the rights of its owner.
+fn lends_rights(word: &Word) -> bool {
+    let text = word
+        .shown()
+        .trim_start_matches("-m")
+        .trim_start_matches("--mode=");
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let octal = digits && text.trim_start_matches('0').len() == 4 && {
+        let first = text.trim_start_matches('0').bytes().next();
+        first.is_some_and(|digit| matches!(digit, b'4'..=b'7'))
+    };
+    let given = |clause: &str| {
+        let (who, rights) = clause.split_once(['+', '=']).unwrap_or(("-", ""));
+        let everybody = who.is_empty() || who.contains(['u', 'a']);
+        who.chars().all(|c| "ugoa".contains(c)) && everybody && rights.contains('s')
+    };
+    octal || (!text.contains('/') && text.split(',').any(given))
+}
+
+/// Commands by which redis runs code, loads some, or writes files of one's choice.
+const REDIS_RUNS: &str = "eval evalsha eval_ro evalsha_ro script module debug function fcall fcall_ro slaveof replicaof migrate restore";
+
+/// Whether redis is asked one thing, so that nothing is read from the keyboard, and that runs nothing.
+pub(super) fn asks_redis(arguments: &[Word]) -> bool {
     let valued = [
-        "-h", "-p", "-a", "-n", "-u", "-s", "-r", "-i", "--user", "--pass",
+        "-h",
+        "-p",
+        "-a",
+        "-n",
+        "-u",
+        "-s",
+        "-r",
+        "-i",
+        "-t",
+        "--user",
+        "--pass",
+        "--pattern",
+        "--count",
+        "-L",
     ];
+    let flags = [
+        "--version",
+        "-v",
+        "--help",
+        "--stat",
+        "--latency",
+        "--latency-history",
+        "--latency-dist",
+        "--bigkeys",
+        "--memkeys",
+        "--hotkeys",
+        "--scan",
+    ];
+    let mut looks = false;
     let mut left = arguments.iter();
     while let Some(word) = left.next() {
         let text = word.shown();
         if valued.contains(&text) {
             left.next();
-        } else if !text.starts_with('-')
-            || matches!(
-                text,
-                "--version" | "-v" | "--help" | "--stat" | "--latency" | "--bigkeys" | "--scan"
-            )
-        {
-            return true;
+        } else if flags.contains(&text) {
+            looks = true;
+        } else if listed(
+            "--raw --no-raw --csv --json --tls --no-auth-warning -3 -c",
+            text,
+        ) {
+        } else if text.starts_with('-') || word.fixed().is_none() {
+            return false;
+        } else {
+            let lower = text.to_ascii_lowercase();
+            let writes = lower == "config"
+                && !left
+                    .next()
+                    .is_some_and(|word| word.shown().eq_ignore_ascii_case("get"));
+            return !writes && !listed(REDIS_RUNS, &lower);
         }
     }
-    false
+    looks
 }
 
 /// `… | mail -s subject somebody`: its input is the letter, and without a terminal no line of it is a command.

@@ -12,7 +12,7 @@ use std::collections::HashSet;
 
 use crate::domain::command::StandardInput;
 
-use super::escape::names;
+use super::escape::{asks_redis, names};
 use super::table::{CLIENTS, INTERPRETERS, PLACED, RUNNERS, SCRIPTED, listed};
 use super::word::Word;
 use languages::{LANGUAGES, Language};
@@ -37,7 +37,9 @@ pub(super) fn made_by(name: &str, words: &[Word]) -> StandardInput {
     if held(&RUNNERS) || (named(PLACED) && enters(arguments)) {
         return StandardInput::Commands;
     }
-    let reads_code = if held(&INTERPRETERS) || named(CLIENTS) {
+    let reads_code = if name == "redis-cli" {
+        !asks_redis(arguments)
+    } else if held(&INTERPRETERS) || named(CLIENTS) {
         let language = LANGUAGES
             .iter()
             .find(|language| names.iter().any(|name| listed(language.names, name)));

@@ -57,9 +57,9 @@ pub(super) fn skip(wrapper: &Wrapper, words: &[Word]) -> Result<Skipped, &'stati
         } else if options && text.len() > 1 && text.starts_with('-') {
             at = option(wrapper, words, at, text, &mut skipped)?;
         } else if wrapper.assignments
-            && let Some((name, _)) = assignment(text)
+            && let Some((name, value)) = assignment(text)
         {
-            sensitive(name)?;
+            assigned(name, &Word::Fixed(value.to_owned()))?;
         } else if text == "-" && wrapper.permutes && wrapper.elevates {
             skipped.shell = true;
         } else if operands > 0 {
@@ -90,6 +90,7 @@ pub(super) fn only_looks(wrapper: &Wrapper, words: &[Word]) -> bool {
     let later = matches!(wrapper.then, Then::Unreadable(_)) && wrapper.name != "su";
     let mut arguments = words.iter().skip(1);
     later
+        && (wrapper.name != "capsh" || words.len() == 2)
         && arguments
             .next()
             .and_then(Word::fixed)
@@ -149,8 +150,24 @@ pub(super) fn assigned(name: &str, value: &Word) -> Result<(), &'static str> {
                             && !file.contains("..")
                     })
         }
+        "PGOPTIONS" => value.fixed().is_some_and(|text| {
+            let setting = text.strip_prefix("-c ").unwrap_or_default();
+            let (name, _) = setting.split_once('=').unwrap_or_default();
+            (name.ends_with("_timeout") || name == "search_path") && !setting.contains(' ')
+        }),
+        "DEBIAN_FRONTEND" => plain("") && value.fixed().is_some(),
+        _ if name.ends_with("_PAGER") => value
+            .fixed()
+            .is_some_and(|text| text.is_empty() || text == "cat"),
         "GIT_SSH_COMMAND" | "RSYNC_RSH" => value.fixed().is_some_and(plain_ssh),
-        _ if name.ends_with("_ENV") && name != "BASH_ENV" => value.fixed().is_some() && plain("-_"),
+        // What names no file of a script.
+        _ if name == "ENVIRONMENT"
+            || name.ends_with("_ENVIRONMENT")
+            || name == "ENV"
+            || (name.ends_with("_ENV") && name != "BASH_ENV") =>
+        {
+            value.fixed().is_some() && plain("-_ ")
+        }
         _ if name.ends_with("_HOME") => {
             value
                 .fixed()
@@ -180,12 +197,14 @@ fn adds_folders(value: &str) -> bool {
             .map_or_else(|| (*folder).to_owned(), |rest| format!("~{rest}"));
         if before {
             listed(SYSTEM_FOLDERS, &folder)
-                || (plain(&folder) && folder.starts_with("/usr/") && folder.ends_with("/bin"))
+                || (plain(&folder)
+                    && (folder.starts_with("/usr/") || folder.starts_with("/opt/"))
+                    && folder.ends_with("/bin"))
         } else {
             plain(&folder)
         }
     });
-    holds && !before
+    holds
 }
 
 /// `ssh` with a key, a port or the like, and no command of its own.

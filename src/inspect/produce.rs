@@ -4,8 +4,9 @@
 //! It reads only the simplest substitutions, pipelines of fixed words, and takes any other for built. That they run nothing
 //! else is not its business: they are read like any command.
 
+use super::shell;
 use super::table::listed;
-use super::word;
+use super::word::{self, Word};
 
 /// Most programs in a pipeline that is looked at.
 const STAGES: usize = 6;
@@ -26,6 +27,10 @@ pub(super) fn is_number(inner: &str) -> bool {
     };
     match words.first().map(String::as_str) {
         Some("nproc") => true,
+        // Of one process, or none.
+        Some("pgrep") if arguments.iter().any(|word| listed("-o -n", word)) => arguments
+            .iter()
+            .all(|word| listed("-o -n -x -f", word) || !word.starts_with('-')),
         Some("stat") => match arguments {
             [option, format, files @ ..] => {
                 option == "-c"
@@ -39,7 +44,7 @@ pub(super) fn is_number(inner: &str) -> bool {
         },
         // With names it prints them as well.
         Some("wc") => {
-            stages.len() > 1
+            (stages.len() > 1 || inner.contains('<'))
                 && arguments
                     .iter()
                     .all(|word| matches!(word.as_str(), "-l" | "-c" | "-w" | "-m"))
@@ -53,9 +58,23 @@ pub(super) fn is_number(inner: &str) -> bool {
                 && arguments.iter().filter(|word| !plain(word)).count() <= 2
         }
         Some("id") => arguments == ["-u"] || arguments == ["-g"],
-        Some("date") => arguments
-            .iter()
-            .all(|word| numeric_format(word) || word == "-u"),
+        Some("date") => {
+            let mut left = arguments.iter();
+            let mut formats = 0;
+            while let Some(word) = left.next() {
+                match word.as_str() {
+                    "-u" => {}
+                    // Whatever day it is, it is told as the format says.
+                    "-d" | "-r" => {
+                        left.next();
+                    }
+                    other if other.starts_with("--date=") => {}
+                    other if numeric_format(other) => formats += 1,
+                    _ => return false,
+                }
+            }
+            formats == 1
+        }
         Some("seq") => arguments
             .iter()
             .all(|word| word.chars().all(|c| c.is_ascii_digit())),
@@ -99,20 +118,20 @@ pub(super) fn is_plain(inner: &str) -> bool {
             matches!(arguments, [only] if matches!(only.as_str(), "-u" | "-g" | "-un" | "-gn"))
         }
         Some("date") => {
-            arguments.iter().all(|word| {
-                word == "-u"
-                    || (word.starts_with("+%")
-                        && !word.contains([' ', '\n', '\t', '-'])
-                        && word.contains(['Y', 'm', 'd', 'H', 'M', 'S', 'F', 'T', 's', 'y', 'j']))
-                    || (word.starts_with("+%Y-%m-%d") && !word.contains([' ', '\n', '\t']))
-            }) && !arguments.is_empty()
+            arguments
+                .iter()
+                .all(|word| word == "-u" || plain_format(word))
+                && !arguments.is_empty()
         }
         _ => false,
     }
 }
 
+/// Options of git that choose what is listed.
+const GIT_LISTS: &str = "--merged --no-merged --all --cached --others --name-only --staged --modified --deleted --remotes";
+
 /// Programs that print what stands in files or on the system, and nothing of their own words.
-const TELLING: &str = "cat ls cut sort uniq head tail grep egrep pgrep docker kubectl getent hostname seq find wc nproc date id whoami uname pwd";
+const TELLING: &str = "git cat ls cut sort uniq head tail grep egrep pgrep docker kubectl getent hostname seq find wc nproc date id whoami uname pwd";
 
 /// Whether a substitution yields what stands in files or on the system.
 pub(super) fn is_told(inner: &str) -> bool {
@@ -126,11 +145,13 @@ pub(super) fn is_told(inner: &str) -> bool {
     stages(inner).is_some_and(|stages| {
         stages.iter().all(|words| {
             let named = words.first().is_some_and(|name| listed(TELLING, name));
+            // No name of a branch or a file in its index is an option.
+            let git = words.first().is_some_and(|name| name == "git");
             // Formats and names of files may hold any text.
             named
                 && !words.iter().skip(1).any(|word| {
-                    word.contains(['{', '%', '=', '\\'])
-                        || word.starts_with("--")
+                    word.contains(['{', '%', '=', '\\', '$'])
+                        || (word.starts_with("--") && !(git && listed(GIT_LISTS, word)))
                         || word.starts_with('+')
                         || word.contains("printf")
                 })
@@ -138,41 +159,89 @@ pub(super) fn is_told(inner: &str) -> bool {
     })
 }
 
+/// A format of dates that yields one word, which begins as no option.
+fn plain_format(word: &str) -> bool {
+    let mut left = word.strip_prefix("+%").unwrap_or_default().chars();
+    let mut directive = true;
+    while let Some(c) = left.next() {
+        let plain = if directive {
+            "YmdHMSFTsyjuwVGgCN".contains(c)
+        } else {
+            c == '%' || c.is_ascii_alphanumeric() || "_.:-".contains(c)
+        };
+        if !plain {
+            return false;
+        }
+        directive = !directive && c == '%';
+    }
+    !directive
+}
+
 fn numeric_format(word: &str) -> bool {
     let Some(format) = word.strip_prefix('+') else {
         return false;
     };
+    // Digits may follow: `+%s000`.
+    let digits = |part: &str| {
+        part.trim_end_matches(|c: char| c.is_ascii_digit())
+            .to_owned()
+    };
     !format.is_empty()
-        && format.split('%').skip(1).all(|part| {
+        && format.split('%').skip(1).map(digits).all(|part| {
             matches!(
-                part,
+                part.as_str(),
                 "s" | "H" | "M" | "S" | "Y" | "m" | "d" | "j" | "u" | "w" | "y" | "N"
             )
         })
         && format.starts_with('%')
 }
 
-/// The words of each program of a pipeline, where all of them are fixed.
+/// The words of each program of a pipeline, where that is plain. A quoted variable, a pattern and a file that is read stand
+/// as they are written.
 fn stages(inner: &str) -> Option<Vec<Vec<String>>> {
-    if inner.contains([
-        '(', ')', ';', '&', '`', '<', '>', '\n', '#', '{', '}', '"', '\'', '\\', '*', '?', '[',
-        '!', '$',
-    ]) {
+    let (pipeline, file) = match inner.split_once('<') {
+        Some((pipeline, file)) => (pipeline, Some(file.trim())),
+        None => (inner, None),
+    };
+    // It must be the input of the only program.
+    if file.is_some_and(|file| !is_file(file) || pipeline.contains('|')) {
         return None;
     }
-    let stages: Vec<Vec<String>> = inner
-        .split('|')
-        .map(|stage| {
-            let words = stage.split_ascii_whitespace();
-            words
-                .filter_map(|raw| word::resolve(raw).0.fixed().map(str::to_owned))
-                .collect()
-        })
-        .collect();
-    let whole = stages
+    let commands = shell::plain(pipeline)?;
+    let last = commands.len().checked_sub(1)?;
+    let piped = commands
         .iter()
-        .all(|words| words.first().is_some_and(|name| !name.contains('=')));
-    (stages.len() <= STAGES && whole).then_some(stages)
+        .enumerate()
+        .all(|(at, command)| command.drained == (at < last));
+    let stages: Option<Vec<Vec<String>>> = commands
+        .iter()
+        .map(|command| command.words.iter().map(|raw| shown(raw)).collect())
+        .collect();
+    stages.filter(|stages| piped && stages.len() <= STAGES)
+}
+
+/// A word as it is passed, or as it is written where a variable in quotes or a pattern is in it.
+fn shown(raw: &str) -> Option<String> {
+    match word::resolve(raw).0 {
+        Word::Fixed(text) => Some(text),
+        word @ Word::Computed { .. } => {
+            let pattern = raw
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "_./*?~,:-".contains(c))
+                && raw.starts_with(['/', '.', '~']);
+            (pattern || (word.is_quoted() && !raw.starts_with("\"-"))).then(|| raw.to_owned())
+        }
+    }
+}
+
+/// `f`, `"$f"`: one file, as it is written.
+fn is_file(raw: &str) -> bool {
+    let inside = |c: char| c.is_ascii_alphanumeric() || "_./~-".contains(c);
+    let quoted = raw
+        .strip_prefix("\"$")
+        .and_then(|rest| rest.strip_suffix('"'))
+        .is_some_and(|name| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'));
+    !raw.is_empty() && (quoted || raw.chars().all(inside))
 }
 
 #[cfg(test)]

@@ -97,6 +97,11 @@ fn parsed(text: &str) -> Result<Script, &'static str> {
     Ok(script)
 }
 
+/// The commands of a text so plain that it means one thing only.
+pub(super) fn plain(text: &str) -> Option<Vec<RawCommand>> {
+    plain::parse(text).map(|script| script.commands)
+}
+
 /// The variables that an arithmetic expression evaluates.
 pub(super) fn evaluated(expression: &str) -> Result<Vec<String>, &'static str> {
     let mut script = Script::default();

@@ -466,10 +466,12 @@ impl<'a> Reader<'a> {
         });
         let runs = runs
             || (wraps
-                && words.iter().skip(1).any(|word| {
-                    let text = word.shown();
-                    named(text) || by_path(text)
-                }));
+                && words
+                    .iter()
+                    .skip(1)
+                    .map(Word::shown)
+                    .take_while(|text| !listed(MAKING, text))
+                    .any(|text| named(text) || by_path(text)));
         if runs {
             let shown: Vec<&str> = words.iter().map(Word::shown).collect();
             self.runs_files

@@ -38,6 +38,8 @@ pub(super) enum Kind {
 #[derive(Debug, Default)]
 pub(super) struct Variables {
     written: BTreeMap<String, Kind>,
+    /// What the words of a variable are, where its values are lists of them.
+    lists: BTreeMap<String, Kind>,
     /// What may be in the parameters `$1`, `$2`, …; nothing where none were given.
     parameters: Option<Kind>,
     /// Whether some text is run that was not read when its variables were used.
@@ -101,16 +103,19 @@ impl Variables {
         for name in &script.assigned {
             self.written.entry(name.clone()).or_insert(Kind::Number);
         }
+        let piped = script.commands.iter().any(|command| command.piped);
+        let mut sources = script.commands.iter().filter(|command| command.drained);
         let fed = self.makes
             || script.feeds
             || !script.paths.is_empty()
-            || script.commands.iter().any(|command| command.piped);
+            || (piped && !sources.all(quotes_nothing));
         for command in &script.commands {
             writes_of(command, fed, &mut writes);
         }
         for (name, _) in &writes {
             self.written.entry(name.clone()).or_insert(Kind::Number);
         }
+        self.note_lists(&writes);
         for (name, write) in writes {
             let kind = match write {
                 Write::Value(raw) => self.kind(&raw),
@@ -162,6 +167,18 @@ impl Variables {
     }
 
     fn kind(&self, raw: &str) -> Kind {
+        let inner = raw
+            .trim_matches('"')
+            .strip_prefix("$(")
+            .and_then(|rest| rest.strip_suffix(')'));
+        if let Some(inner) = inner
+            && !self.makes
+            && !produce::is_plain(inner)
+            && !produce::is_number(inner)
+            && produce::is_told(inner)
+        {
+            return Kind::Data;
+        }
         match word::resolve(raw).0 {
             Word::Fixed(text) if !text.is_empty() && text.chars().all(|c| c.is_ascii_digit()) => {
                 Kind::Number
@@ -225,7 +242,24 @@ impl Variables {
         {
             return Kind::Count;
         }
+        let named = raw.strip_prefix('$').unwrap_or_default();
+        if let Some(kind) = self.lists.get(named) {
+            return *kind;
+        }
         self.kind(raw)
+    }
+
+    /// Notes the variables that hold nothing but plain words, whichever of their values they have.
+    fn note_lists(&mut self, writes: &[(String, Write)]) {
+        for (name, write) in writes {
+            let kind = match write {
+                Write::Value(raw) => words_of(raw),
+                Write::Each(_) | Write::Told | Write::Anything => None,
+            };
+            let kind = kind.unwrap_or(Kind::Built);
+            let known = self.lists.entry(name.clone()).or_insert(kind);
+            *known = kind.max(*known);
+        }
     }
 
     /// The worst kind among all that is computed in a word; `None` where something is not known.
@@ -425,6 +459,12 @@ fn tells(command: &RawCommand) -> bool {
         })
 }
 
+/// Whether what a command prints stands in files and on the system, and nowhere in its words.
+fn quotes_nothing(command: &RawCommand) -> bool {
+    let parted = |word: &String| word.contains(['{', '%', '=', '\\', '$', '`', '"', '\'']);
+    tells(command) && !command.words.iter().any(parted)
+}
+
 fn plain_kind(text: &str) -> Kind {
     let inside = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
     if text.chars().all(inside) {
@@ -437,6 +477,17 @@ fn plain_kind(text: &str) -> Kind {
 fn is_plain(text: &str) -> bool {
     let inside = |c: char| c.is_ascii_alphanumeric() || "_./:@%+,=-".contains(c);
     !text.is_empty() && !text.starts_with('-') && text.chars().all(inside)
+}
+
+/// The kind of the words that a fixed value holds.
+fn words_of(raw: &str) -> Option<Kind> {
+    let (word, _) = word::resolve(raw);
+    let words = word.fixed()?.split_ascii_whitespace();
+    words
+        .map(|text| is_plain(text).then(|| plain_kind(text)))
+        .collect::<Option<Vec<_>>>()?
+        .into_iter()
+        .max()
 }
 
 /// One way in which a variable gets a value.

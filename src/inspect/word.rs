@@ -36,6 +36,20 @@ impl Word {
         }
     }
 
+    /// The text of a fixed word, or of a quoted one in which all that is computed is one plain word each, which it is for
+    /// whichever shell expands it: as it is written, without its quotes.
+    pub(super) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Fixed(text) => Some(text),
+            Self::Computed { raw, kind, .. } => {
+                let inside = raw.strip_prefix('"')?.strip_suffix('"')?;
+                let values = inside.contains("$(") && !inside.replace("$(", "").contains('$');
+                let plain = !inside.contains(['"', '`', '\\', '\'', '#']);
+                (*kind <= Kind::Plain && values && plain).then_some(inside)
+            }
+        }
+    }
+
     /// The text for people: as it would be passed, or as it was written.
     pub(super) fn shown(&self) -> &str {
         match self {
@@ -94,7 +108,9 @@ impl Word {
                 }
                 let open = begins.starts_with(['$', '`', '{', '*', '?', '[', '\\', '\''])
                     || begins.is_empty()
-                    || (*why == ELSEWHERE && !begins.starts_with(['/', '.']))
+                    || (*why == ELSEWHERE
+                        && !begins
+                            .starts_with(|c: char| c.is_ascii_alphanumeric() || "/.".contains(c)))
                     || raw.contains("{-")
                     || raw.contains(",-");
                 // Where it is not quoted, a part of it may become a word of its own.
@@ -206,7 +222,7 @@ fn is_one_word(raw: &str) -> bool {
         return false;
     };
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-+=./:,%".contains(c);
-    before.chars().all(plain) && !inside.contains(['"', '`', '@', '[', '\\', '('])
+    before.chars().all(plain) && !inside.contains(['"', '`', '@', '[', '\\'])
 }
 
 struct Scan<'a> {

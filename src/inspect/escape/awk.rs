@@ -3,6 +3,7 @@
 //! Strings and patterns are skipped as awk reads them, so that a `|` in one is no pipe. What cannot be told apart, such as
 //! a division from a pattern, is taken for the one that hides less.
 
+use super::super::variables::Kind;
 use super::super::word::Word;
 
 /// Whether the program among these words runs nothing.
@@ -31,13 +32,59 @@ pub(super) fn is_harmless(arguments: &[Word]) -> bool {
             [Word::Fixed(program), ..] if !program.starts_with('-') => {
                 return runs_nothing(program);
             }
+            [word @ Word::Computed { raw, .. }, ..] => {
+                let compared = match word.kind() {
+                    Kind::Number | Kind::Token => false,
+                    // A number of before, if it stands where one is compared.
+                    Kind::Before => true,
+                    Kind::Plain | Kind::Count | Kind::Whole | Kind::Data | Kind::Built => {
+                        return false;
+                    }
+                };
+                return masked(raw, compared).is_some_and(|program| runs_nothing(&program));
+            }
             _ => return false,
         }
     }
 }
 
-/// Names that run something, load something or read what another program prints.
-const RUNNING: [&str; 3] = ["system", "getline", "extension"];
+/// A program in double quotes with a number in place of each variable, where that can be no name nor a part of one; with
+/// `compared`, nothing but the right side of a comparison.
+fn masked(raw: &str, compared: bool) -> Option<String> {
+    let inside = raw.strip_prefix('"')?.strip_suffix('"')?;
+    let mut program = String::with_capacity(inside.len());
+    let mut left = inside.chars().peekable();
+    let named = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    while let Some(c) = left.next() {
+        match c {
+            '\\' => match left.next()? {
+                escaped @ ('$' | '"' | '\\') => program.push(escaped),
+                _ => return None,
+            },
+            '$' => {
+                let braced = left.next_if_eq(&'{').is_some();
+                let mut name = String::new();
+                while let Some(c) = left.next_if(|c| named(*c)) {
+                    name.push(c);
+                }
+                let closed = !braced || left.next_if_eq(&'}').is_some();
+                let beside =
+                    program.ends_with(named) || left.peek().is_some_and(|c| named(*c) || *c == '(');
+                let at_comparison = program.trim_end().ends_with(['=', '<', '>']);
+                if name.is_empty() || !closed || beside || (compared && !at_comparison) {
+                    return None;
+                }
+                program.push('1');
+            }
+            '"' | '`' => return None,
+            plain => program.push(plain),
+        }
+    }
+    Some(program)
+}
+
+/// Names that run something or load something; what another program prints is read behind a pipe only.
+const RUNNING: [&str; 2] = ["system", "extension"];
 
 fn runs_nothing(program: &str) -> bool {
     let mut left = program.chars().peekable();

@@ -5,8 +5,8 @@
 use super::super::table::listed;
 use super::super::word::Word;
 
-const ORDINARY: &str = "add apply archive blame branch cat-file checkout cherry-pick clean clone count-objects describe diff \
-    fetch for-each-ref fsck gc grep init log ls-files ls-remote ls-tree merge merge-base mv name-rev prune pull push reflog \
+const ORDINARY: &str = "add apply archive blame branch cat-file check-attr check-ignore checkout cherry-pick clean clone count-objects describe diff \
+    fetch for-each-ref format-patch fsck gc grep init log ls-files ls-remote ls-tree merge merge-base mv name-rev prune pull push reflog \
     remote reset restore rev-list rev-parse revert rm shortlog show show-ref stash status switch symbolic-ref tag \
     update-index var verify-commit verify-tag version whatchanged worktree";
 
@@ -49,6 +49,11 @@ pub(super) fn is_harmless(arguments: &[Word]) -> bool {
             {
                 left = rest;
             }
+            [Word::Fixed(option), Word::Fixed(setting), rest @ ..]
+                if option == "-c" && is_plain_setting(setting) =>
+            {
+                left = rest;
+            }
             [Word::Fixed(option), rest @ ..]
                 if option == "--no-pager" || option.starts_with("--git-dir=") =>
             {
@@ -83,6 +88,10 @@ pub(super) fn is_harmless(arguments: &[Word]) -> bool {
         {
             false
         }
+        "lfs" => matches!(
+            left.first().and_then(Word::fixed),
+            Some("ls-files" | "status" | "env" | "version" | "locks")
+        ),
         "submodule" => matches!(
             left.first().and_then(Word::fixed),
             None | Some("update" | "status" | "init" | "sync" | "summary")
@@ -165,6 +174,12 @@ fn tells_message(arguments: &[Word]) -> bool {
 /// Settings that name no program.
 const PLAIN_SETTINGS: &str = "user.name user.email pull.rebase pull.ff push.default init.defaultBranch color.ui core.autocrlf \
     core.fileMode safe.directory fetch.prune merge.ff http.postBuffer";
+
+/// `color.ui=always`, `core.pager=cat`.
+fn is_plain_setting(text: &str) -> bool {
+    let (name, value) = text.split_once('=').unwrap_or_default();
+    listed(PLAIN_SETTINGS, name) || (name == "core.pager" && matches!(value, "" | "cat"))
+}
 
 /// A setting may name a program, so it may only be read.
 fn reads_config(arguments: &[Word]) -> bool {

@@ -63,6 +63,42 @@ const CLIENTS: &[Client] = &[
         lists: "--version -version --help -help",
         queries: true,
     },
+    Client {
+        names: "clickhouse-client",
+        texts: "q",
+        long_texts: "query",
+        values: "hudf",
+        attached: "",
+        flags: "mntE",
+        long: "multiline multiquery time vertical secure",
+        long_values: "host port user password database format",
+        lists: "--version -V --help",
+        queries: false,
+    },
+    Client {
+        names: "cqlsh",
+        texts: "e",
+        long_texts: "execute",
+        values: "upk",
+        attached: "",
+        flags: "C",
+        long: "ssl no-color",
+        long_values: "username password keyspace request-timeout connect-timeout",
+        lists: "--version --help",
+        queries: false,
+    },
+    Client {
+        names: "duckdb",
+        texts: "c",
+        long_texts: "",
+        values: "",
+        attached: "",
+        flags: "",
+        long: "",
+        long_values: "",
+        lists: "--version -version --help",
+        queries: false,
+    },
 ];
 
 /// Options of `sqlite3`, each a word with one dash or two.
@@ -184,7 +220,7 @@ fn asks(word: &Word) -> bool {
 }
 
 /// Words by which the client or the server runs something or reads code.
-const RUNNING: [&str; 13] = [
+const RUNNING: [&str; 21] = [
     "program",
     "system",
     "source",
@@ -198,6 +234,14 @@ const RUNNING: [&str; 13] = [
     "plperlu",
     "sys_exec",
     "lo_export",
+    "plpython3u",
+    "plsh",
+    "soname",
+    "dumpfile",
+    "writefile",
+    "executable",
+    "xp_cmdshell",
+    "install",
 ];
 /// Dot commands of `sqlite3` that only look.
 const LOOKING: &str = ".tables .schema .databases .indexes .indices .dump .headers .header .mode .show .stats .width .help .quit";
@@ -214,7 +258,8 @@ fn asks_in(text: &str) -> bool {
             .split(char::is_whitespace)
             .next()
             .unwrap_or_default();
-        let looks = letters.starts_with(['d', 'l'])
+        let looks = (letters.starts_with(['d', 'l'])
+            || matches!(letters, "x" | "timing" | "conninfo" | "encoding"))
             && letters.chars().all(|c| c.is_ascii_alphabetic() || c == '+');
         return looks
             && !matches!(letters, "lo_import" | "lo_export")
@@ -225,6 +270,7 @@ fn asks_in(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     let mut words = lower.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
     !lower.contains("load_extension")
+        && !lower.contains("language c")
         && !text.contains('\\')
         && !text.contains("\n.")
         && !words.any(|word| RUNNING.contains(&word))

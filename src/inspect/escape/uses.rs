@@ -150,9 +150,12 @@ impl Tame {
     }
 }
 
-/// `docker start -ai`: a container whose shell may be talked to.
+/// `docker start -ai`: a container whose shell may be talked to. `docker container create`: one that runs what is named.
 fn attaches(arguments: &[Word]) -> bool {
     let has = |wanted: &str| arguments.iter().any(|word| listed(wanted, word.shown()));
+    if has("create") && has("container service") {
+        return true;
+    }
     let asks = |word: &Word| {
         ["-i", "-a", "--i", "--a"]
             .iter()

@@ -72,6 +72,16 @@ fn piece(source: &WordPieceWithSource, script: &mut Script) {
         | WordPiece::EscapeSequence(_)
         | WordPiece::TildeExpansion(_) => {}
         WordPiece::DoubleQuotedSequence(inner) | WordPiece::GettextDoubleQuotedSequence(inner) => {
+            // A quote in an operand is one to some shells only.
+            let quotes = |p: &WordPieceWithSource| {
+                matches!(&p.piece, WordPiece::ParameterExpansion(expression)
+                if operated(expression).is_some_and(|(_, operand)| {
+                    operand.as_deref().unwrap_or_default().contains('\'')
+                }))
+            };
+            if inner.iter().any(quotes) {
+                script.unknowns.push("quoting that shells read differently");
+            }
             inner.iter().for_each(|p| piece(p, script));
         }
         WordPiece::CommandSubstitution(text) => script.substitutions.push(text.clone()),

@@ -84,7 +84,7 @@ pub(in crate::inspect) static TELLING: LazyLock<HashSet<&str>> = LazyLock::new(|
         useradd usermod userdel adduser deluser groupadd groupmod groupdel gpasswd passwd chsh chfn chage finger \
         getcap setcap getsebool setsebool sestatus ausearch aureport auditctl fail2ban-client ufw iptables ip6tables nft \
         git svn hg tar gzip gunzip zip unzip bzip2 xz zstd 7z cpio rsync awk gawk mawk nawk sed gsed openssl gpg ssh-keygen \
-        ssh-keyscan ssh-add mount umount findmnt mountpoint swapon swapoff blkid fdisk parted mkfs fsck sysctl ldd ldconfig nm \
+        ssh-keyscan ssh-add update-alternatives mount umount findmnt mountpoint swapon swapoff blkid fdisk parted mkfs fsck sysctl ldd ldconfig nm \
         objdump readelf man info less more most vi vim nano view emacs docker podman kubectl oc helm psql mysql redis-cli mail \
         wall write mesg sleep yes expr factor bc alias unalias history hash trap let declare typeset local readonly exit logout \
         return break continue shift getopts sha256 logrotate crontab atq service sendmail postqueue mailq",
@@ -141,7 +141,21 @@ pub(in crate::inspect) static ESCAPES: LazyLock<HashSet<&str>> = LazyLock::new(|
         // more places
         "consul vault nomad pdsh clush dsh pssh parallel-ssh fab bolt heroku fly tsh runc crun kata-runtime pct qm vzctl lxc-execute \
         lxc-console limactl colima wsl portablectl homectl",
+        // further ways to other hosts, and what runs there
+        "slogin ssh-argv0 dbclient plink putty tnftp tftp cssh cssh-ng mussh xssh juju et mussh salt-ssh k3s k0s rundeck",
+        // further editors and pagers
+        "evim rjoe mcdiff tilde dte le sensible-pager lessfile lzless zstdless lz4less xzdiffless fzf-tmux peco gum vipe vidir",
+        // further interpreters, and servers and testers of their code
+        "pydoc pydoc2 pydoc3 ri erb php-cgi php-fpm phpdbg phpunit artisan rackup puma unicorn thin passenger gunicorn hypercorn \
+        uvicorn daphne invoke inv cap capistrano pulumi chef-apply ansible-pull ansible-galaxy ansible-vault ansible-inventory \
+        ansible-doc nodemon guard incrond spark-submit hadoop stap ion guestfish virt-customize virt-rescue varnishtest",
+        // further wrappers: tracers, recorders and places
+        "latrace sotruss uftrace operf sysprof-cli gdbserver gdbtui cgdb fakeroot-sysv fakeroot-tcp usewithtor run-one-constantly \
+        run-one-until-success run-one-until-failure runcon sandbox seunshare coresched uclampset uname26 personality dotlockfile \
+        asciinema ttyrec termrec tlog-rec scriptlive systemd-executor systemd-portable systemd-vmspawn systemd-stdio-bridge \
+        dbus-launch pg_virtualenv memleax op",
         // database clients
+        "mysqlsh mysqltest cypher-shell clickhouse clickhouse-local sqlite sqlcipher tsql osql rman impala-shell",
         "mysql mariadb psql sqlite3 mongo mongosh sqlplus cqlsh pgcli mycli litecli clickhouse-client duckdb",
     ])
 });

@@ -48,6 +48,14 @@ const fn simple(name: &'static str, flags: &'static str, values: &'static str) -
     }
 }
 
+/// A program that runs another, or a shell, as if on another machine.
+const fn personality(name: &'static str) -> Wrapper {
+    Wrapper {
+        alone: Alone::Shell,
+        ..simple(name, "RvBFILSTXZ3", "")
+    }
+}
+
 const fn later(name: &'static str, why: &'static str) -> Wrapper {
     Wrapper {
         name,
@@ -163,21 +171,32 @@ const WRAPPERS: &[Wrapper] = &[
     simple("busybox", "", ""),
     simple("toybox", "", ""),
     simple("cgexec", "", "g"),
-    simple("numactl", "", "NmCil"),
-    simple("prlimit", "", ""),
+    Wrapper {
+        inert: "-H --hardware -s --show --help --version",
+        ..simple("numactl", "", "NmCil")
+    },
+    Wrapper {
+        // A limit stands behind `=` only.
+        long_flags: "as core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack raw \
+            noheadings output verbose",
+        long_values: "pid",
+        inert: "-p --pid --help --version",
+        ..simple("prlimit", "", "po")
+    },
     simple("dbus-run-session", "", ""),
     simple("chronic", "ev", ""),
     simple("unbuffer", "p", ""),
     simple("caffeinate", "dimsu", "tw"),
     Wrapper {
+        alone: Alone::Shell,
         // The architecture is one of the names below, or a program that is not known.
         long_flags: "addr-no-randomize uname-2.6 show verbose 32bit 3gb 4gb",
         ..simple("setarch", "RvBFILSTXZ3", "")
     },
-    simple("linux32", "RvBFILSTXZ3", ""),
-    simple("linux64", "RvBFILSTXZ3", ""),
-    simple("i386", "RvBFILSTXZ3", ""),
-    simple("x86_64", "RvBFILSTXZ3", ""),
+    personality("linux32"),
+    personality("linux64"),
+    personality("i386"),
+    personality("x86_64"),
     simple("eatmydata", "", ""),
     simple("tini", "gsvw", "pe"),
     simple("dumb-init", "cv", "r"),
@@ -377,6 +396,11 @@ const ELEVATION: &[Wrapper] = &[
     later("dchroot", "a command in another system"),
     later("switch_root", "a command in another system"),
     later("calife", "arguments of another elevation tool"),
+    later("uid0", "arguments of another elevation tool"),
+    later("really", "arguments of another elevation tool"),
+    later("doas-rs", "arguments of another elevation tool"),
+    later("s6-sudo", "arguments of another elevation tool"),
+    later("userv", "arguments of another elevation tool"),
     later("super", "arguments of another elevation tool"),
     later("userhelper", "arguments of another elevation tool"),
     later("setuidgid", "arguments of another elevation tool"),

@@ -196,8 +196,18 @@ impl Reader<'_> {
         while let Some(word) = left.next() {
             let shown = word.shown();
             let is_option = shown.starts_with(['-', '+']);
-            if declares && is_option && (word.fixed().is_none() || shown.contains('i')) {
+            if declares && is_option && word.fixed().is_none() {
                 self.unknown_at(EVALUATED, shown);
+            } else if declares && is_option && shown.contains('i') {
+                // Whatever is written to them is evaluated.
+                let names = words.iter().skip(1).map(Word::shown);
+                let names = names.filter(|text| !text.starts_with(['-', '+']));
+                self.evaluated.extend(names.map(|text| {
+                    text.split(['=', '+', '['])
+                        .next()
+                        .unwrap_or_default()
+                        .to_owned()
+                }));
             }
             if name == "read" && is_option && shown.ends_with(['p', 't', 'n', 'N', 'd', 'u', 'i']) {
                 left.next();
@@ -228,6 +238,17 @@ impl Reader<'_> {
             if attached || open {
                 self.unknown_at(EVALUATED, first.map_or("", Word::shown));
             }
+        }
+        // To some shells the operand of `%d`, and of `-eq`, is arithmetic.
+        let indexes =
+            |text: &str| text.contains('[') && (text.contains("$(") || text.contains('`'));
+        let operand = words
+            .iter()
+            .skip(1)
+            .filter_map(Word::fixed)
+            .find(|text| indexes(text));
+        if let (Some(text), true) = (operand, tests || name == "printf") {
+            self.unknown_at(EVALUATED, text);
         }
         if tests {
             named |= self.tests(words);

@@ -13,7 +13,7 @@ use super::super::table::{SHELLS, SPAWNS, STRONG, Spawn, TELLING, listed};
 use super::super::transfer;
 use super::super::word::Word;
 use super::shells::FED;
-use super::{Context, Reader, SHARED};
+use super::{Context, Reader, SHARED, program_name};
 use crate::domain::command::StandardInput;
 
 const MANUALS: &str = "man info pinfo less more most pg pager";
@@ -108,7 +108,7 @@ impl Reader<'_> {
                 .into_iter()
                 .filter(|tool| listed(STRONG, tool));
             self.reading.elevation.extend(tools);
-            if names_shell(text) {
+            if names_shell(text) || (word.fixed().is_some() && names_escape(text)) {
                 self.reading.escapes.insert(name.to_owned());
             }
         }
@@ -143,6 +143,12 @@ fn names_shell(text: &str) -> bool {
     };
     let parted = text.split(|c: char| !(c.is_ascii_alphanumeric() || "/._-".contains(c)));
     is_shell(first) || parted.filter(|part| part.contains("bin/")).any(is_shell)
+}
+
+/// `vim`, `/usr/bin/python3`: a word that is nothing but a program that can start a shell.
+fn names_escape(text: &str) -> bool {
+    let [name, shorter, _] = escape::names(program_name(text));
+    escape::is_listed(&[name, shorter])
 }
 
 enum Spawned<'a> {

@@ -50,12 +50,12 @@ impl Reader<'_> {
             at += 1;
         }
         match (text_follows, words.get(at)) {
-            (true, Some(Word::Fixed(text))) => {
+            (true, Some(word)) if let Some(text) = word.text() => {
                 self.variables
                     .given(words.get(at + 1..).unwrap_or_default());
                 self.text(text, context.within(name));
             }
-            (true, Some(Word::Computed { .. }) | None) => {
+            (true, Some(_) | None) => {
                 self.record(words, context);
                 self.computed(context);
             }

@@ -152,7 +152,7 @@ impl Reader<'_> {
 
     /// Words that a shell reads as text, joined by spaces.
     fn joined(&mut self, words: &[Word], context: Context) {
-        let fixed: Option<Vec<&str>> = words.iter().map(Word::fixed).collect();
+        let fixed: Option<Vec<&str>> = words.iter().map(Word::text).collect();
         match fixed {
             Some(texts) => self.text(&texts.join(" "), context),
             None => self.computed(&context),
@@ -256,6 +256,9 @@ fn is_root_here(words: &[Word]) -> bool {
 /// A command that gets more words from elsewhere, at its end or in place of a placeholder.
 fn appended(words: &[Word], placeholder: Option<&str>, kind: Kind) -> Vec<Word> {
     let replace = |word: &Word| match (placeholder, word) {
+        (Some(mark), Word::Fixed(text)) if text.starts_with(mark) => {
+            Word::from_elsewhere("…", kind)
+        }
         (Some(mark), Word::Fixed(text)) if text.contains(mark) => Word::from_elsewhere(text, kind),
         (Some(_) | None, word) => word.clone(),
     };

@@ -41,6 +41,51 @@ pub(super) const TAMES: &[Tame] = &[
         never: "",
     },
     Tame {
+        names: "ctr",
+        values: "-n --namespace -a --address",
+        flags: "--debug",
+        ordinary: "version info",
+        groups: "containers container c images image i tasks task t namespaces namespace ns snapshots content plugins events",
+        within: "ls list info ps check metrics",
+        never: "",
+    },
+    Tame {
+        names: "php php-fpm",
+        values: "",
+        flags: "",
+        ordinary: "-m -i -t -tt --modules --info --ini",
+        groups: "",
+        within: "",
+        never: "-r -f -a -d -c",
+    },
+    Tame {
+        names: "dotnet poetry",
+        values: "",
+        flags: "",
+        ordinary: "--info --list-sdks --list-runtimes show check version",
+        groups: "",
+        within: "",
+        never: "",
+    },
+    Tame {
+        names: "uv",
+        values: "",
+        flags: "",
+        ordinary: "version --version",
+        groups: "pip",
+        within: "list show freeze check tree",
+        never: "",
+    },
+    Tame {
+        names: "visudo ncdu",
+        values: "",
+        flags: "",
+        ordinary: "-c -cq -o --version",
+        groups: "",
+        within: "",
+        never: "-e --extra",
+    },
+    Tame {
         names: "crictl",
         values: "-r --runtime-endpoint",
         flags: "-D --debug",
@@ -59,7 +104,7 @@ pub(super) const TAMES: &[Tame] = &[
         groups: "config",
         within: "current-context get-contexts view use-context get-clusters get-users set-context rename-context \
             delete-context unset",
-        never: "--kubeconfig --edit --exec-command",
+        never: "--kubeconfig --edit --exec-command --",
     },
     Tame {
         names: "helm",
@@ -228,10 +273,10 @@ pub(super) const TAMES: &[Tame] = &[
         never: "",
     },
     Tame {
-        names: "ansible ansible-playbook puppet vault iftop",
+        names: "ansible ansible-playbook ansible-inventory puppet vault iftop",
         values: "",
         flags: "",
-        ordinary: "--version -t --list-hosts --syntax-check status",
+        ordinary: "--version -t --list-hosts --syntax-check --graph --list status",
         groups: "",
         within: "",
         never: "-m -a --args -e",
@@ -244,7 +289,7 @@ pub(super) const VERSIONS: &[(&str, &str)] = &[
         "python python2 python3 perl ruby node nodejs php lua luajit julia R Rscript octave scala groovy ghc ghci erl elixir iex \
         guile bun deno pwsh fish csh tcsh nu elvish vi vim view nvim nano emacs ed less more most man info gdb lldb screen tmux \
         mutt lftp socat dc m4 gawk irb pry java javac jshell mysql mariadb psql sqlite3 redis-cli mongosh mongo rpm \
-        ansible ansible-playbook docker podman kubectl helm terraform puppet nmap tcpdump valgrind strace perf rlwrap parallel \
+        ansible ansible-playbook docker podman kubectl helm terraform puppet nmap multitail lnav poetry uv erb gunicorn asciinema k3s op tcpdump valgrind strace perf rlwrap parallel \
         gcc g++ cc c++ cpan pip pip3 npm npx gem composer go cargo rails rake bundle ipython jupyter vagrant virsh snap flatpak",
         "--version --help",
     ),

@@ -33,8 +33,8 @@ pub(super) const TRIGGERS: &[Trigger] = &[
     },
     Trigger {
         names: "rsync",
-        long: &["rsh", "rsync-path", "daemon"],
-        short: &['e'],
+        long: &["rsh", "rsync-path", "daemon", "remote-option"],
+        short: &['e', 'M'],
         ..PLAIN
     },
     Trigger {
@@ -125,7 +125,7 @@ pub(super) const TRIGGERS: &[Trigger] = &[
     },
     Trigger {
         names: "ssh-add",
-        short: &['s', 'S'],
+        short: &['s', 'S', 'e'],
         ..PLAIN
     },
     Trigger {
@@ -158,27 +158,18 @@ pub(super) const TRIGGERS: &[Trigger] = &[
         ..PLAIN
     },
     Trigger {
-        names: "redis-cli",
-        long: &["eval", "ldb", "pipe"],
-        words: &[
-            "eval",
-            "script",
-            "module",
-            "debug",
-            "config",
-            "function",
-            "slaveof",
-            "replicaof",
-        ],
-        ..PLAIN
-    },
-    Trigger {
-        names: "mysqldump mariadb-dump mysqladmin",
+        names: "mysqldump mariadb-dump mysqladmin mariadb-admin mysqlcheck mariadb-check mysqlslap mariadb-slap mysqlshow \
+            mysqlbinlog mysqlimport mysql_upgrade mysqld_safe mysqld",
         long: &[
             "plugin-dir",
             "defaults-file",
             "defaults-extra-file",
             "default-auth",
+            "pre-system",
+            "post-system",
+            "ledir",
+            "mysqld",
+            "init-file",
         ],
         ..PLAIN
     },
@@ -335,7 +326,7 @@ pub(super) const TRIGGERS: &[Trigger] = &[
     },
     Trigger {
         names: "restic rclone",
-        words: &["-command", "sftp.", "config"],
+        words: &["command", "sftp.", "ssh=", "-ssh", "--rc", "config"],
         ..PLAIN
     },
     Trigger {
@@ -391,7 +382,7 @@ pub(super) const TRIGGERS: &[Trigger] = &[
         ..PLAIN
     },
     Trigger {
-        names: "busctl dbus-send gdbus",
+        names: "busctl dbus-send gdbus qdbus",
         words: &["transient", "systemd1"],
         ..PLAIN
     },
@@ -412,7 +403,13 @@ pub(super) const TRIGGERS: &[Trigger] = &[
     },
     Trigger {
         names: "aws",
-        words: &["start-session", "send-command", "execute-command", "help"],
+        words: &[
+            "start-session",
+            "send-command",
+            "execute-command",
+            "credential_process",
+            "help",
+        ],
         ..PLAIN
     },
     Trigger {
@@ -442,12 +439,94 @@ pub(super) const TRIGGERS: &[Trigger] = &[
     },
     Trigger {
         names: "groff troff pic",
-        short: &['U'],
+        short: &['U', 'F'],
         ..PLAIN
     },
     Trigger {
         names: "incrontab fcrontab",
         short: &['e'],
+        ..PLAIN
+    },
+    // Files that give other users, or anybody, the rights of their owner.
+    Trigger {
+        names: "setcap",
+        words: &["=", "+"],
+        ..PLAIN
+    },
+    Trigger {
+        names: "ag ack ugrep ug rga",
+        long: &[
+            "pager",
+            "output",
+            "ackrc",
+            "view",
+            "rga-config-file",
+            "filter",
+            "config",
+        ],
+        ..PLAIN
+    },
+    Trigger {
+        names: "rotatelogs",
+        short: &['p'],
+        ..PLAIN
+    },
+    Trigger {
+        names: "postgres pg_ctl pg_ctlcluster pg_upgrade",
+        long: &["pgoptions", "options", "single", "old-bindir", "new-bindir"],
+        short: &['c', 'o', 'p', 'b', 'B'],
+        words: &["command", "librar"],
+    },
+    Trigger {
+        names: "redis-server valkey-server",
+        long: &["loadmodule", "enable-module-command", "dir", "dbfilename"],
+        ..PLAIN
+    },
+    Trigger {
+        names: "memcached etcd caddy traefik envoy",
+        words: &["plugin", "--config", "-c"],
+        ..PLAIN
+    },
+    Trigger {
+        names: "etcdctl",
+        words: &["exec", "lock", "elect"],
+        ..PLAIN
+    },
+    Trigger {
+        names: "mdadm",
+        long: &["program", "alert"],
+        short: &['p'],
+        words: &["monitor"],
+    },
+    Trigger {
+        names: "smartd",
+        short: &['w', 'c'],
+        ..PLAIN
+    },
+    Trigger {
+        names: "powertop",
+        long: &["workload"],
+        short: &['w'],
+        ..PLAIN
+    },
+    Trigger {
+        names: "lvm lvs pvs vgs lvcreate lvchange lvextend vgchange pvcreate vgcreate",
+        long: &["config"],
+        ..PLAIN
+    },
+    Trigger {
+        names: "xfs_io xfs_db xfs_quota",
+        words: &["!"],
+        ..PLAIN
+    },
+    Trigger {
+        names: "qemu-system-x86_64 qemu-system-aarch64 qemu-system-i386 qemu-system-arm kvm qemu",
+        words: &["script", "stdio", "exec", "-qmp", "helper"],
+        ..PLAIN
+    },
+    Trigger {
+        names: "hdfs",
+        words: &["jar", "-files"],
         ..PLAIN
     },
     Trigger {
