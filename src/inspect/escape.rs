@@ -43,6 +43,9 @@ pub(super) fn can_escape(name: &str, words: &[Word], situation: Situation) -> bo
         return true;
     }
     match name {
+        "awk" | "gawk" | "mawk" | "nawk" | "sed" | "gsed" if matches!(arguments, [Word::Fixed(only)] if listed("--version --help", only)) => {
+            false
+        }
         "awk" | "gawk" | "mawk" | "nawk" | "original-awk" => !awk::is_harmless(arguments),
         "sed" | "gsed" => !sed::is_harmless(arguments),
         "git" => !git::is_harmless(arguments),
@@ -66,6 +69,11 @@ pub(super) fn can_escape(name: &str, words: &[Word], situation: Situation) -> bo
 /// Whether a program by itself starts a shell or runs code.
 pub(super) fn is_listed(names: &[&str]) -> bool {
     names.iter().any(|name| ESCAPES.contains(name))
+}
+
+/// Whether the uses of a program are known, so that its words need no other look.
+pub(super) fn is_judged(name: &str) -> bool {
+    is_listed(&names(name)) || uses::has_triggers(name)
 }
 
 /// Whether rsync is the far end of another one, and no daemon: that runs what its configuration says.

@@ -7,6 +7,7 @@ use super::table::{
     COUNTERS, EXPORTED, EXPORTED_PREFIXES, FREE_SUFFIXES, HARMLESS, SENSITIVE, SENSITIVE_PARTS,
     SENSITIVE_PREFIXES, SYSTEM_FOLDERS, Then, Wrapper, listed,
 };
+use super::variables::Kind;
 use super::word::Word;
 
 pub(super) const OPTION: &str = "an option that is not known";
@@ -150,6 +151,9 @@ pub(super) fn assigned(name: &str, value: &Word) -> Result<(), &'static str> {
                             && !file.contains("..")
                     })
         }
+        "LESS" | "SYSTEMD_LESS" => value
+            .fixed()
+            .is_some_and(|text| text.chars().all(|c| "-FRXSiMKNeEQqcCgJwWas".contains(c))),
         "PGOPTIONS" => value.fixed().is_some_and(|text| {
             let setting = text.strip_prefix("-c ").unwrap_or_default();
             let (name, _) = setting.split_once('=').unwrap_or_default();
@@ -350,10 +354,12 @@ fn takes_data(wrapper: &Wrapper, letter: char, value: Option<&Word>) -> bool {
         "ionice" => "cn",
         "timeout" => "ks",
         "ssh" => "ipl",
+        "strace" | "ltrace" => "p",
         _ => "",
     };
+    let number = |word: &Word| word.fixed().is_none() && word.kind() <= Kind::Count;
     let data = |word: &Word| word.fixed().is_none() && word.is_one_word() && word.is_trusted();
-    harmless.contains(letter) && value.is_some_and(data)
+    harmless.contains(letter) && value.is_some_and(|word| data(word) || number(word))
 }
 
 fn value_at(words: &[Word], at: usize) -> Result<&str, &'static str> {

@@ -28,6 +28,9 @@ pub(super) fn is_number(inner: &str) -> bool {
     match words.first().map(String::as_str) {
         Some("nproc") => true,
         // Of one process, or none.
+        Some("pidof") => arguments
+            .iter()
+            .all(|word| !word.starts_with('-') || word == "-s"),
         Some("pgrep") if arguments.iter().any(|word| listed("-o -n", word)) => arguments
             .iter()
             .all(|word| listed("-o -n -x -f", word) || !word.starts_with('-')),
@@ -96,13 +99,15 @@ pub(super) fn is_plain(inner: &str) -> bool {
         Some("git") => {
             let told = matches!(
                 arguments.first().map(String::as_str),
-                Some("rev-parse" | "describe")
+                Some("rev-parse" | "describe" | "merge-base" | "rev-list")
             );
             // It prints options back that it does not know.
-            let known =
-                "--abbrev-ref --short --verify --show-toplevel --tags --abbrev=0 --always --long";
+            let known = "-1 --abbrev-ref --short --verify --show-toplevel --tags --abbrev=0 --always --long";
             let plain = |word: &String| {
-                listed(known, word) || word.starts_with(|c: char| c.is_ascii_alphanumeric())
+                listed(known, word)
+                    || word.starts_with("--before=")
+                    || word.starts_with("--since=")
+                    || word.starts_with(|c: char| c.is_ascii_alphanumeric())
             };
             told && arguments.iter().all(plain)
         }
@@ -175,6 +180,36 @@ fn plain_format(word: &str) -> bool {
         directive = !directive && c == '%';
     }
     !directive
+}
+
+/// Whether a substitution yields paths by the way they are written: of files that a pattern names, none of which is an option.
+pub(super) fn is_path(inner: &str) -> bool {
+    let Some(stages) = stages(inner) else {
+        return false;
+    };
+    let Some((first, rest)) = stages.split_first() else {
+        return false;
+    };
+    let pattern = |word: &String| {
+        let last = word.rsplit('/').next().unwrap_or_default();
+        word.starts_with(['/', '.', '~']) && last.contains(['*', '?'])
+    };
+    let option = |word: &String| {
+        word.strip_prefix('-')
+            .is_some_and(|letters| letters.chars().all(|c| "1trdSUvX".contains(c)))
+    };
+    let picks = |words: &Vec<String>| {
+        words
+            .first()
+            .is_some_and(|name| listed("head tail sort", name))
+    };
+    first.first().is_some_and(|name| name == "ls")
+        && first
+            .iter()
+            .skip(1)
+            .all(|word| pattern(word) || option(word))
+        && first.iter().skip(1).any(pattern)
+        && rest.iter().all(picks)
 }
 
 fn numeric_format(word: &str) -> bool {

@@ -72,6 +72,8 @@ pub(super) struct Script {
     pub(super) evaluated: Vec<String>,
     /// Variables that arithmetic gives a number.
     pub(super) assigned: Vec<String>,
+    /// Variables behind the `||` of a test, which a plain POSIX shell would run.
+    pub(super) compared: Vec<String>,
     /// Whether it has tests or arithmetic that a plain POSIX shell runs as programs.
     pub(super) extended: bool,
     /// Whether the text itself gives some command its input: a here-document, a here-string, a process substitution.
@@ -265,7 +267,13 @@ impl Opinion {
         let mut noted = kind.to_owned();
         for word in words {
             noted.push(PART);
-            noted.extend(word.split("\\\n"));
+            // Nor on the blanks within the brackets of an array.
+            let array = word.contains("=(");
+            let parts = word.split("\\\n");
+            match array {
+                true => noted.extend(parts.map(|part| part.replace("( ", "(").replace(" )", ")"))),
+                false => noted.extend(parts),
+            }
         }
         if noted.len() > kind.len() {
             self.0.push(noted);

@@ -21,7 +21,7 @@ use super::options;
 use super::readers;
 use super::shell::{self, RawCommand, Script};
 use super::table::{COUNTERS, SHELLS, STRONG, SYSTEM_FOLDERS, listed, wrapper};
-use super::variables::Variables;
+use super::variables::{Kind, Variables};
 use super::word::{self, Word};
 
 /// How deep text may stand in text: `sh -c "sh -c …"`.
@@ -36,7 +36,7 @@ const REASONS: usize = 16;
 /// Where output may go without any file being written.
 const STREAMS: &str = "/dev/null /dev/stdout /dev/stderr";
 /// Endings of files that no program runs by itself.
-const KEPT: &str = "log txt out err csv json md patch diff gz tgz zst xz sql html";
+const KEPT: &str = "yaml yml log txt out err csv json md patch diff gz tgz zst xz sql html";
 /// Names that `bash` opens as connections, whichever way they are redirected.
 const CONNECTIONS: &[&str] = &["/dev/tcp/", "/dev/udp/"];
 
@@ -282,6 +282,11 @@ impl<'a> Reader<'a> {
             self.unknown("syntax that a plain POSIX shell does not know");
         }
         self.variables.note(&script);
+        for raw in &script.compared {
+            if context.plain || self.variables.kind_of(raw) > Kind::Data {
+                self.unknown_at("a test that shells read differently", raw);
+            }
+        }
         self.written.extend(script.paths.iter().cloned());
         self.parameters(&script);
         self.evaluated.extend(script.evaluated.iter().cloned());
@@ -369,6 +374,7 @@ impl<'a> Reader<'a> {
             words.push(word.knowing(&self.variables));
         }
         self.runs_files_of(command, &words);
+        self.reopened(command, &words);
         let context = Context {
             fed: context.fed || command.fed,
             shared: context.shared && !command.fed,
@@ -376,6 +382,18 @@ impl<'a> Reader<'a> {
             ..context.clone()
         };
         self.run(words, context);
+    }
+
+    /// `exec < file`: the shell's own input, so what it reads next.
+    fn reopened(&mut self, command: &RawCommand, words: &[Word]) {
+        let mut left = words
+            .iter()
+            .map(Word::shown)
+            .skip_while(|text| matches!(*text, "command" | "builtin"));
+        let exec = left.next() == Some("exec") && left.all(|text| text == "--");
+        if exec && command.fed && !command.piped {
+            self.unknown_at("another input for the shell itself", "exec");
+        }
     }
 
     /// A variable gets a value, which is `NAME=value` as written; `kept` where no program is handed it unless it was before.

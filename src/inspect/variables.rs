@@ -163,7 +163,21 @@ impl Variables {
         if self.evaluates {
             return Kind::Built;
         }
+        let quoted = raw
+            .strip_prefix("\"$(")
+            .and_then(|rest| rest.strip_suffix(")\""));
+        if quoted.is_some_and(|inner| !self.makes && produce::is_path(inner)) {
+            return Kind::Whole;
+        }
         self.worst(raw, &|kind| kind).unwrap_or(Kind::Built)
+    }
+
+    /// What the variables in a raw word can be at most, whatever text is around them.
+    pub(super) fn values_of(&self, raw: &str) -> Kind {
+        if self.evaluates {
+            return Kind::Built;
+        }
+        self.worst_value(raw, &|kind| kind).unwrap_or(Kind::Built)
     }
 
     fn kind(&self, raw: &str) -> Kind {
@@ -173,11 +187,9 @@ impl Variables {
             .and_then(|rest| rest.strip_suffix(')'));
         if let Some(inner) = inner
             && !self.makes
-            && !produce::is_plain(inner)
-            && !produce::is_number(inner)
-            && produce::is_told(inner)
+            && produce::is_path(inner)
         {
-            return Kind::Data;
+            return Kind::Whole;
         }
         match word::resolve(raw).0 {
             Word::Fixed(text) if !text.is_empty() && text.chars().all(|c| c.is_ascii_digit()) => {
@@ -263,7 +275,7 @@ impl Variables {
     }
 
     /// The worst kind among all that is computed in a word; `None` where something is not known.
-    fn worst(&self, raw: &str, written: &dyn Fn(Kind) -> Kind) -> Option<Kind> {
+    fn worst_value(&self, raw: &str, written: &dyn Fn(Kind) -> Kind) -> Option<Kind> {
         let mut worst = Kind::Number;
         let mut left = raw;
         while let Some(at) = left.find(['$', '`', '\'', '\\', '{', '~']) {
@@ -287,6 +299,12 @@ impl Variables {
                 _ => return None,
             }
         }
+        Some(worst)
+    }
+
+    /// What a word can be at most, with the text around what is computed in it.
+    fn worst(&self, raw: &str, written: &dyn Fn(Kind) -> Kind) -> Option<Kind> {
+        let mut worst = self.worst_value(raw, written)?;
         let around = raw.trim_matches('"');
         if around.starts_with('-') {
             return Some(Kind::Built);

@@ -24,6 +24,8 @@ pub(super) enum Word {
         splits: bool,
         /// What it can be at most.
         kind: Kind,
+        /// What the variables in it can be at most.
+        values: Kind,
     },
 }
 
@@ -87,6 +89,14 @@ impl Word {
         }
     }
 
+    /// What the variables in it can be at most, where it is computed.
+    pub(super) fn values(&self) -> Kind {
+        match self {
+            Self::Fixed(_) => Kind::Plain,
+            Self::Computed { values, .. } => *values,
+        }
+    }
+
     /// Whether quotes make it one word, whatever is in it.
     pub(super) fn is_quoted(&self) -> bool {
         match self {
@@ -128,6 +138,7 @@ impl Word {
                 let kind = variables.kind_of(&raw);
                 Self::Computed {
                     splits: splits && kind > Kind::Plain,
+                    values: variables.values_of(&raw),
                     kind,
                     raw,
                     why,
@@ -137,6 +148,7 @@ impl Word {
                 raw, why, splits, ..
             } if raw.starts_with(['*', '?', '[']) => Self::Computed {
                 kind: variables.matched(),
+                values: variables.matched(),
                 raw,
                 why,
                 splits,
@@ -152,6 +164,7 @@ impl Word {
             why: ELSEWHERE,
             splits: true,
             kind,
+            values: kind,
         }
     }
 }
@@ -196,6 +209,7 @@ pub(super) fn resolve(raw: &str) -> (Word, Risk) {
                 why,
                 splits: !is_one_word(raw),
                 kind: Kind::Built,
+                values: Kind::Built,
             };
             (word, risk(raw))
         }
@@ -215,6 +229,9 @@ fn risk(raw: &str) -> Risk {
 
 /// Whether a computed word stays one word: plain text and then one pair of double quotes around plain variables.
 fn is_one_word(raw: &str) -> bool {
+    if is_nested(raw) {
+        return true;
+    }
     let Some((before, quoted)) = raw.split_once('"') else {
         return false;
     };
@@ -223,6 +240,36 @@ fn is_one_word(raw: &str) -> bool {
     };
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-+=./:,%".contains(c);
     before.chars().all(plain) && !inside.contains(['"', '`', '@', '[', '\\'])
+}
+
+/// `"$(basename "$x")"`: one pair of double quotes around all, with others in its substitutions only.
+fn is_nested(raw: &str) -> bool {
+    let Some(inside) = raw
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+    else {
+        return false;
+    };
+    let (mut open, mut quoted) = (0_usize, false);
+    let mut before = ' ';
+    let mut left = inside.chars();
+    while let Some(c) = left.next() {
+        match c {
+            // An escaped sign is only a sign.
+            '\\' if open == 0 => {
+                left.next();
+            }
+            '(' if before == '$' && !quoted => open += 1,
+            '(' | '\'' | '`' | '\\' | '@' | '[' => return false,
+            ')' if quoted || open == 0 => return false,
+            ')' => open -= 1,
+            '"' if open == 0 => return false,
+            '"' => quoted = !quoted,
+            _ => {}
+        }
+        before = c;
+    }
+    open == 0 && !quoted
 }
 
 struct Scan<'a> {

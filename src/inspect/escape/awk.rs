@@ -33,7 +33,7 @@ pub(super) fn is_harmless(arguments: &[Word]) -> bool {
                 return runs_nothing(program);
             }
             [word @ Word::Computed { raw, .. }, ..] => {
-                let compared = match word.kind() {
+                let compared = match word.values() {
                     Kind::Number | Kind::Token => false,
                     // A number of before, if it stands where one is compared.
                     Kind::Before => true,

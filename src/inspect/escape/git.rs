@@ -5,7 +5,7 @@
 use super::super::table::listed;
 use super::super::word::Word;
 
-const ORDINARY: &str = "add apply archive blame branch cat-file check-attr check-ignore checkout cherry-pick clean clone count-objects describe diff \
+const ORDINARY: &str = "add apply archive blame branch cat-file bundle check-attr check-ignore checkout cherry cherry-pick clean clone count-objects describe diff diff-tree hash-object notes repack sparse-checkout \
     fetch for-each-ref format-patch fsck gc grep init log ls-files ls-remote ls-tree merge merge-base mv name-rev prune pull push reflog \
     remote reset restore rev-list rev-parse revert rm shortlog show show-ref stash status switch symbolic-ref tag \
     update-index var verify-commit verify-tag version whatchanged worktree";
@@ -55,7 +55,9 @@ pub(super) fn is_harmless(arguments: &[Word]) -> bool {
                 left = rest;
             }
             [Word::Fixed(option), rest @ ..]
-                if option == "--no-pager" || option.starts_with("--git-dir=") =>
+                if matches!(option.as_str(), "--no-pager" | "-P")
+                    || option.starts_with("--git-dir=")
+                    || option.starts_with("--work-tree=") =>
             {
                 left = rest;
             }
@@ -81,6 +83,10 @@ pub(super) fn is_harmless(arguments: &[Word]) -> bool {
             Some("start" | "good" | "bad" | "reset" | "log" | "skip")
         ),
         "revert" | "cherry-pick" if left.iter().any(|word| opens(word, "e")) => false,
+        "stash" if matches!(left, [Word::Fixed(first), ..] if first == "show") => {
+            !left.iter().any(runs)
+        }
+        "notes" | "sparse-checkout" => has(&["list", "show"]) && !left.iter().any(runs),
         "checkout" | "add" | "reset" | "restore" | "stash"
             if left
                 .iter()
@@ -90,7 +96,7 @@ pub(super) fn is_harmless(arguments: &[Word]) -> bool {
         }
         "lfs" => matches!(
             left.first().and_then(Word::fixed),
-            Some("ls-files" | "status" | "env" | "version" | "locks")
+            Some("ls-files" | "status" | "env" | "version" | "locks" | "pull" | "fetch" | "push")
         ),
         "submodule" => matches!(
             left.first().and_then(Word::fixed),
@@ -173,7 +179,7 @@ fn tells_message(arguments: &[Word]) -> bool {
 
 /// Settings that name no program.
 const PLAIN_SETTINGS: &str = "user.name user.email pull.rebase pull.ff push.default init.defaultBranch color.ui core.autocrlf \
-    core.fileMode safe.directory fetch.prune merge.ff http.postBuffer";
+    core.fileMode safe.directory fetch.prune merge.ff http.postBuffer http.sslVerify core.quotepath advice.detachedHead";
 
 /// `color.ui=always`, `core.pager=cat`.
 fn is_plain_setting(text: &str) -> bool {
@@ -185,6 +191,7 @@ fn is_plain_setting(text: &str) -> bool {
 fn reads_config(arguments: &[Word]) -> bool {
     let reading = [
         "--get",
+        "--unset",
         "--get-all",
         "--get-regexp",
         "--list",
@@ -198,6 +205,7 @@ fn reads_config(arguments: &[Word]) -> bool {
         "--system",
         "--show-origin",
         "--name-only",
+        "--add",
         "-z",
     ];
     let rest: Vec<&Word> = arguments

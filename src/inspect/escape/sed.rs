@@ -97,7 +97,7 @@ fn script_of(word: &Word) -> Option<String> {
         Word::Computed { raw, .. } => {
             let inside = raw.strip_prefix('"')?.strip_suffix('"')?;
             let plain = !inside.contains(['"', '`', '\\']) && !inside.contains("$(");
-            let value = match word.kind() {
+            let value = match word.values() {
                 // A line, a pattern or a text of before.
                 Kind::Number | Kind::Before => '1',
                 Kind::Token => TOKEN,

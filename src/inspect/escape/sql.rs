@@ -164,6 +164,9 @@ impl Client {
         }
         if let Some(long) = text.strip_prefix("--") {
             let (name, value) = match long.split_once('=') {
+                Some(("defaults-file" | "defaults-extra-file", file)) if is_own(file) => {
+                    return Role::Flag;
+                }
                 Some((name, value)) => (name, Some(value)),
                 None => (long, None),
             };
@@ -205,6 +208,11 @@ enum Role<'a> {
     Value,
     Text(Option<&'a str>),
     Unknown,
+}
+
+/// A file of settings that is the person's or the system's own.
+fn is_own(file: &str) -> bool {
+    (file == "~/.my.cnf" || file.starts_with("/etc/")) && !file.contains("..")
 }
 
 fn asks(word: &Word) -> bool {
@@ -253,6 +261,9 @@ fn asks_in(text: &str) -> bool {
         return listed(LOOKING, first) && !text.contains('\n') && !text.contains('|');
     }
     // `\dt` and the like only look.
+    if let Some(copied) = text.strip_prefix("\\copy ") {
+        return !copied.contains(['\\', '|', '`']) && asks_in(copied);
+    }
     if let Some(command) = text.strip_prefix('\\') {
         let letters = command
             .split(char::is_whitespace)
@@ -261,12 +272,18 @@ fn asks_in(text: &str) -> bool {
         let looks = (letters.starts_with(['d', 'l'])
             || matches!(letters, "x" | "timing" | "conninfo" | "encoding"))
             && letters.chars().all(|c| c.is_ascii_alphabetic() || c == '+');
+        if command == "pset pager off" {
+            return true;
+        }
         return looks
             && !matches!(letters, "lo_import" | "lo_export")
             && !command.contains(['\\', '|', '`']);
     }
     // How `mysql` is told to print down the page.
-    let text = text.replace("\\G", ";");
+    let text = text
+        .replace("\\G", ";")
+        .replace("\\_", "_")
+        .replace("\\%", "%");
     let lower = text.to_ascii_lowercase();
     let mut words = lower.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
     !lower.contains("load_extension")

@@ -18,6 +18,15 @@ use triggers::{TRIGGERS, Trigger};
 
 /// Whether an otherwise harmless program is told to run another; `None` for one that is not known here.
 pub(super) fn is_triggered(name: &str, arguments: &[Word]) -> Option<bool> {
+    trigger(name).map(|trigger| trigger.pulled_by(arguments))
+}
+
+/// Whether it is known by which uses a program runs another.
+pub(super) fn has_triggers(name: &str) -> bool {
+    trigger(name).is_some()
+}
+
+fn trigger(name: &str) -> Option<&'static Trigger> {
     static ALL: LazyLock<HashMap<&str, &Trigger>> = LazyLock::new(|| {
         let mut all = HashMap::new();
         for trigger in TRIGGERS {
@@ -27,7 +36,7 @@ pub(super) fn is_triggered(name: &str, arguments: &[Word]) -> Option<bool> {
         }
         all
     });
-    ALL.get(name).map(|trigger| trigger.pulled_by(arguments))
+    ALL.get(name).copied()
 }
 
 /// Whether a program that can start a shell is harmless in this use.
@@ -56,6 +65,12 @@ impl Trigger {
     fn pulled_by(&self, arguments: &[Word]) -> bool {
         let mut options = true;
         arguments.iter().enumerate().any(|(at, word)| match word {
+            // A password behind its option, which takes a value.
+            Word::Computed { raw, .. }
+                if raw.starts_with("-p\"") && listed(self.names, "mysqladmin") =>
+            {
+                false
+            }
             Word::Computed { .. } if word.may_be_option() => options,
             Word::Computed { raw, .. } => {
                 let begins = raw.replace('"', "");

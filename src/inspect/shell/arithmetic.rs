@@ -118,6 +118,15 @@ impl<'a> Scan<'a, '_> {
                 let counted = self.left.starts_with('#');
                 self.skip(usize::from(counted));
                 let named = self.take(name);
+                if counted {
+                    let whole = ["[@]", "[*]"]
+                        .iter()
+                        .find_map(|all| self.left.strip_prefix(all));
+                    self.left = whole.unwrap_or(self.left);
+                }
+                if let Some(other) = self.left.strip_prefix(":-") {
+                    self.left = other.trim_start_matches(|c: char| c.is_ascii_digit());
+                }
                 self.left = self.left.strip_prefix('}').ok_or(NOT_READ)?;
                 self.parameter(named, counted)
             }

@@ -289,7 +289,9 @@ impl Walk {
                 self.target(kind, target);
                 self.script.mixed |= matches!(kind, IoFileRedirectKind::DuplicateInput);
                 match kind {
-                    IoFileRedirectKind::Read => (true, false),
+                    IoFileRedirectKind::Read => {
+                        (descriptor.is_none_or(|number| number == 0), false)
+                    }
                     // Another name for an input that is there already.
                     IoFileRedirectKind::DuplicateInput => (false, false),
                     IoFileRedirectKind::Write
@@ -367,25 +369,26 @@ impl Walk {
             }
             ExtendedTestExpr::Or(left, right) => {
                 self.test(left);
-                if !begins_with_operator(right) {
+                if let Some(compared) = compared_variable(right) {
+                    self.script.compared.push(compared.to_owned());
+                } else if !begins_with_operator(right) {
                     self.script
                         .unknowns
                         .push("a test that shells read differently");
                 }
                 self.test(right);
             }
-            ExtendedTestExpr::Parenthesized(_) => {
-                self.script
-                    .unknowns
-                    .push("a test that shells read differently");
+            // Where a plain POSIX shell could run what is in brackets, an `||` stands before them.
+            ExtendedTestExpr::Parenthesized(inner) | ExtendedTestExpr::Not(inner) => {
+                self.test(inner);
             }
-            ExtendedTestExpr::Not(inner) => self.test(inner),
             ExtendedTestExpr::UnaryTest(predicate, word) => {
                 if matches!(
                     predicate,
                     UnaryPredicate::ShellVariableIsSetAndAssigned
                         | UnaryPredicate::ShellVariableIsSetAndNameRef
-                ) {
+                ) && !is_name(&word.value)
+                {
                     self.script.unknowns.push("a test that evaluates a name");
                 }
                 self.tested(word);
@@ -420,6 +423,24 @@ impl Walk {
     fn tested(&mut self, word: &Word) {
         expansion::read_alone(&word.value, &self.options, &mut self.script);
     }
+}
+
+/// The variable that what follows a `||` begins with, where it compares one.
+fn compared_variable(expression: &ExtendedTestExpr) -> Option<&str> {
+    match expression {
+        ExtendedTestExpr::BinaryTest(_, left, _) => {
+            let name = left.value.trim_matches('"').strip_prefix('$')?;
+            (!name.is_empty() && is_name(name)).then_some(left.value.as_str())
+        }
+        ExtendedTestExpr::And(left, _) | ExtendedTestExpr::Or(left, _) => compared_variable(left),
+        ExtendedTestExpr::Not(_)
+        | ExtendedTestExpr::Parenthesized(_)
+        | ExtendedTestExpr::UnaryTest(..) => None,
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 /// Whether what follows a `||` begins with an operator such as `-f`, which is no program.

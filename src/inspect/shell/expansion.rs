@@ -8,7 +8,7 @@ use brush_parser::word::{
     self, Parameter, ParameterExpr, ParameterTransformOp, WordPiece, WordPieceWithSource,
 };
 
-use super::{Script, arithmetic};
+use super::{RawAssignment, RawCommand, Script, arithmetic};
 
 const COMPUTES: &str = "an expansion that computes a name or a value";
 const INNER: &str = "a command inside an expansion";
@@ -51,9 +51,23 @@ pub(super) fn here_document(text: &str, options: &ParserOptions, script: &mut Sc
     }
 }
 
-/// The text of an operator of an expansion: any command in it is unknown.
+/// The text of an operator of an expansion: one plain substitution is read, any other command in it is unknown.
 fn refuse_commands(text: &str, script: &mut Script) {
-    if text.contains("$(") || text.contains('`') || text.contains("$[") || text.contains("${") {
+    let brackets = text
+        .strip_prefix("$(")
+        .and_then(|rest| rest.strip_suffix(')'));
+    let quotes = || {
+        text.strip_prefix('`')
+            .and_then(|rest| rest.strip_suffix('`'))
+    };
+    let whole = brackets.or_else(quotes);
+    if let Some(inner) = whole
+        && !inner.contains(['$', '`', '(', ')', '"', '\'', '\\', '<', '>'])
+    {
+        return script.alone.push(inner.to_owned());
+    }
+    const OPENINGS: [&str; 6] = ["$(", "`", "$[", "${", "<(", ">("];
+    if OPENINGS.iter().any(|opening| text.contains(opening)) {
         script.unknowns.push(INNER);
     }
 }
@@ -101,6 +115,26 @@ fn parameter(expression: &ParameterExpr, script: &mut Script) {
         return refuse_commands(operand.as_deref().unwrap_or_default(), script);
     }
     match expression {
+        // A plain value, where there is none.
+        P::AssignDefaultValues {
+            parameter: Parameter::Named(name),
+            indirect: false,
+            default_value,
+            ..
+        } if default_value.as_deref().is_some_and(|text| {
+            !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric())
+        }) =>
+        {
+            let value = default_value.as_deref().unwrap_or_default();
+            script.commands.push(RawCommand {
+                assignments: vec![RawAssignment {
+                    name: name.clone(),
+                    raw: format!("{name}={value}"),
+                    each: None,
+                }],
+                ..RawCommand::default()
+            });
+        }
         P::Parameter {
             parameter,
             indirect: false,

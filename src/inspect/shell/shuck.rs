@@ -221,15 +221,29 @@ impl<'a> Walk<'a> {
 
     fn substitutions(&mut self, parts: &'a [WordPartNode]) {
         for part in parts {
-            if matches!(part.kind, WordPart::CommandSubstitution { .. }) {
+            if let WordPart::CommandSubstitution { body, .. } = &part.kind {
                 let written = self.slice(part.span);
                 let inner = written
                     .strip_prefix("$(")
                     .and_then(|rest| rest.strip_suffix(')'))
+                    // Behind a backslash in quotes the place of the whole is told too early.
+                    .or_else(|| self.around(body.span))
                     .unwrap_or(written.trim_matches('`'));
                 self.opinion.note("substitute", [inner]);
             }
         }
+    }
+
+    /// What stands between the brackets of a substitution, found from the commands in it.
+    fn around(&self, body: Span) -> Option<&'a str> {
+        let before = self.text.get(..body.start.offset())?;
+        let from = before.trim_end_matches([' ', '\t']).len();
+        let after = self.text.get(body.end.offset()..)?;
+        let blank = after.len() - after.trim_start_matches([' ', '\t']).len();
+        let to = body.end.offset() + blank;
+        let opened = self.text.get(..from)?.ends_with("$(");
+        let closed = self.text.get(to..)?.starts_with(')');
+        (opened && closed).then(|| self.text.get(from..to))?
     }
 
     fn slice(&self, span: Span) -> &'a str {

@@ -116,7 +116,7 @@ pub(in crate::inspect) static ESCAPES: LazyLock<HashSet<&str>> = LazyLock::new(|
         composer rpm dpkg-reconfigure run-parts run-mailcap start-stop-daemon logsave ssh-agent ssh-copy-id sshpass socat \
         puppet salt-call salt chef-client knife ansible ansible-playbook ansible-console ansible-test terraform tofu packer \
         cscli genie rlwrap rlogin rsh mosh autossh facter mail mutt mailx torify torsocks proxychains proxychains4 fakeroot \
-        valgrind perf tshark wireshark aria2c entr watchexec make-kpkg crash scanmem tdbtool tasksh task hping3 multitime \
+        valgrind perf wireshark aria2c entr watchexec make-kpkg crash scanmem tdbtool tasksh task hping3 multitime \
         hyperfine aa-exec cdist grc openvt pexec minicom msfconsole sqlmap zathura scrot xdotool bpftrace \
         bconsole iftop distcc dosbox rtorrent trace-cmd heaptrack eb",
         // what runs a program within another surrounding
@@ -154,6 +154,16 @@ pub(in crate::inspect) static ESCAPES: LazyLock<HashSet<&str>> = LazyLock::new(|
         run-one-until-success run-one-until-failure runcon sandbox seunshare coresched uclampset uname26 personality dotlockfile \
         asciinema ttyrec termrec tlog-rec scriptlive systemd-executor systemd-portable systemd-vmspawn systemd-stdio-bridge \
         dbus-launch pg_virtualenv memleax op",
+        "goawk igawk ssed micropython csharp octave-cli escript blender asy mtxrun texlua luatex matlab lli scapy nbdsh groovysh \
+        clj bb wine procmail zeek redbean jdb magick-script conjure gvpr",
+        "datefudge lckdo with-lock-ex mispipe x-terminal-emulator agetty getty enosys dcmd msgexec help2man dpkg-depcheck formail \
+        libtool mk-build-deps reprotest pgrphack tcpclient fghack recordio multilog s6-log s6-softlimit s6-envdir s6-setsid \
+        s6-fghack s6-setlock execlineb foreground background snooze supervise runsv runsvdir svscan catatonit xinit startx cage \
+        weston-launch rlfe ledit empty colormake cronic mpirun mpiexec orterun srun salloc sbatch qsub bsub condor_run \
+        icecc pump bear intercept-build scan-build pbuilder debspawn mmdebstrap cowbuilder sbuild piuparts autopkgtest debootstrap \
+        uvx corepack mise flatpak-spawn distrobox-host-exec host-spawn envchain sops teller consul-template confd cvs flom lockrun \
+        argv0 detach faketty ck-launch-session swaks mhshow prompter sesh inotifyd lpd ifplugd popmaildir reformime makemime \
+        ssl_client check_ssl_cert virt-builder virt-sysprep gpg-agent",
         // database clients
         "mysqlsh mysqltest cypher-shell clickhouse clickhouse-local sqlite sqlcipher tsql osql rman impala-shell",
         "mysql mariadb psql sqlite3 mongo mongosh sqlplus cqlsh pgcli mycli litecli clickhouse-client duckdb",

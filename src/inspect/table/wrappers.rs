@@ -137,7 +137,7 @@ const WRAPPERS: &[Wrapper] = &[
         long_flags: "beep color differences errexit chgexit no-title precise no-wrap",
         long_values: "interval",
         then: Then::Text,
-        ..simple("watch", "bcdegtpw", "n")
+        ..simple("watch", "bcdegtpwx", "n")
     },
     Wrapper {
         long_flags: "shared exclusive nonblock close verbose no-fork",
@@ -173,7 +173,7 @@ const WRAPPERS: &[Wrapper] = &[
     simple("cgexec", "", "g"),
     Wrapper {
         inert: "-H --hardware -s --show --help --version",
-        ..simple("numactl", "", "NmCil")
+        ..simple("numactl", "Hs", "NmCil")
     },
     Wrapper {
         // A limit stands behind `=` only.

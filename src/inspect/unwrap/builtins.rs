@@ -37,6 +37,11 @@ impl Reader<'_> {
                 "text that runs later",
             ),
             "complete" => self.allowing(words, |text| text == "-p", "text that runs later"),
+            "shopt" => self.allowing(
+                words,
+                |text| !text.contains("interactive_comments") && !text.contains("alias"),
+                "an option that changes what words mean",
+            ),
             "let" => self.let_(arguments),
             "set" => {
                 let keywords = |word: &Word| match word.fixed() {
@@ -228,6 +233,12 @@ impl Reader<'_> {
 
     /// Builtins that take variable names: an index in a name is evaluated, and may run a command.
     fn naming(&mut self, name: &str, words: &[Word]) {
+        let prints = |word: &Word| matches!(word.fixed(), Some("-p" | "-f" | "-F"));
+        let writes = |word: &Word| word.fixed().is_none_or(|text| text.contains(['=', '[']));
+        let declares = matches!(name, "declare" | "typeset" | "export" | "readonly");
+        if declares && words.iter().any(prints) && !words.iter().any(writes) {
+            return;
+        }
         let tests = matches!(name, "test" | "[");
         let mut named = (tests || name == "printf") && asks_variable(words, tests);
         if name == "printf" {

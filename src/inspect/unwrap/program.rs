@@ -25,6 +25,9 @@ impl Reader<'_> {
         // A number stands where a word before it was none.
         let number = path.trim_end_matches(['s', 'm', 'h', 'd', '.']);
         let number = !number.is_empty() && number.chars().all(|c| c.is_ascii_digit() || c == '.');
+        if path.starts_with("/proc/") || path.starts_with("/dev/") {
+            self.unknown_at("a program by another name", path);
+        }
         if name.is_empty() || number || path.starts_with(['=', '-', '!']) {
             return self.unknown_at("a program name that shells read differently", path);
         }
@@ -102,13 +105,20 @@ impl Reader<'_> {
 
     /// Looks for what an unknown program could be told to run.
     fn suspected(&mut self, name: &str, words: &[Word]) {
+        let judged = escape::is_judged(name);
+        let mut before = name;
+        let mut operands = 0;
         for word in words.iter().skip(1) {
             let text = word.shown();
+            operands += usize::from(!text.starts_with('-'));
+            // Where the command of a wrapper would begin.
+            let begins = before == "--" || (operands == 1 && !name.contains('/'));
+            before = text;
             let tools = glimpse::elevation(text)
                 .into_iter()
                 .filter(|tool| listed(STRONG, tool));
             self.reading.elevation.extend(tools);
-            if names_shell(text) || (word.fixed().is_some() && names_escape(text)) {
+            if names_shell(text) || (begins && !judged && names_escape(word)) {
                 self.reading.escapes.insert(name.to_owned());
             }
         }
@@ -145,10 +155,18 @@ fn names_shell(text: &str) -> bool {
     is_shell(first) || parted.filter(|part| part.contains("bin/")).any(is_shell)
 }
 
+/// Programs that can start a shell, and whose names are as well those of subcommands.
+const COMMON: &str = "info man view more most less edit pick es rc ne le op ion thin cap guard stack bolt rush task daemon \
+    sandbox crash links bat mix nim gp go java node php docker inspect select pg sc ex ed mail links personality";
+
 /// `vim`, `/usr/bin/python3`: a word that is nothing but a program that can start a shell.
-fn names_escape(text: &str) -> bool {
-    let [name, shorter, _] = escape::names(program_name(text));
-    escape::is_listed(&[name, shorter])
+fn names_escape(word: &Word) -> bool {
+    word.fixed().is_some_and(|text| {
+        let program = program_name(text);
+        let stem = program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+        let versioned = listed("python pypy perl ruby lua php", stem);
+        !listed(COMMON, program) && (escape::is_listed(&[program]) || versioned)
+    })
 }
 
 enum Spawned<'a> {

@@ -39,6 +39,9 @@ impl Reader<'_> {
                 self.runs(StandardInput::Commands, context);
                 return self.unknown(format!("{name}: {}", options::OPTION));
             } else if text.len() > 1 && text.starts_with(['-', '+']) {
+                if text.contains('k') {
+                    self.unknown_at("an option that changes what words mean", text);
+                }
                 text_follows |= text.starts_with('-') && text.contains('c');
                 reads_input |= text.starts_with('-') && text.contains('s');
                 only_checks |= text == "-n";

@@ -21,8 +21,8 @@ pub(super) const CONTAINERS: Tame = Tame {
     values: "-H --host -c --context -l --log-level -n --namespace",
     flags: "-D --debug --tls --tlsverify -v --version --help",
     ordinary: "ps images logs inspect stats top port restart stop start kill pause unpause wait rm rmi pull push tag info \
-        version events diff history search login logout rename save load update --version -v --help",
-    groups: "container image network volume system context compose node service stack swarm secret config pod builder",
+        version events diff history search login logout rename save load update export --version -v --help",
+    groups: "buildx manifest container image network volume system context compose node service stack swarm secret config pod builder",
     within: "ls list ps inspect prune rm df info events logs stats top port restart stop start kill pause unpause wait pull \
         push tag history diff version images down up config create connect disconnect show use",
     never: "",
@@ -62,7 +62,7 @@ pub(super) const TAMES: &[Tame] = &[
         names: "dotnet poetry",
         values: "",
         flags: "",
-        ordinary: "--info --list-sdks --list-runtimes show check version",
+        ordinary: "--info --version --list-sdks --list-runtimes show check version",
         groups: "",
         within: "",
         never: "",
@@ -80,10 +80,28 @@ pub(super) const TAMES: &[Tame] = &[
         names: "visudo ncdu",
         values: "",
         flags: "",
-        ordinary: "-c -cq -o --version",
+        ordinary: "-c -cf -cq -o --version",
         groups: "",
         within: "",
         never: "-e --extra",
+    },
+    Tame {
+        names: "lnav",
+        values: "",
+        flags: "",
+        ordinary: "-n",
+        groups: "",
+        within: "",
+        never: "-c -f -i",
+    },
+    Tame {
+        names: "man pipx conda mamba cpulimit packer",
+        values: "-l --limit",
+        flags: "",
+        ordinary: "-k -f -w --where list info -p --pid version --version validate inspect",
+        groups: "env",
+        within: "list",
+        never: "-c --exec run",
     },
     Tame {
         names: "crictl",
@@ -120,7 +138,7 @@ pub(super) const TAMES: &[Tame] = &[
         names: "virsh",
         values: "",
         flags: "-r --readonly -q --quiet",
-        ordinary: "list dominfo domstate domblklist domiflist net-list net-info pool-list pool-info vol-list start shutdown \
+        ordinary: "list domstats domifaddr snapshot-list dominfo domstate domblklist domiflist net-list net-info pool-list pool-info vol-list start shutdown \
             reboot nodeinfo version dumpxml --version",
         groups: "",
         within: "",
@@ -184,7 +202,7 @@ pub(super) const TAMES: &[Tame] = &[
         names: "gem composer bundle bundler cargo go",
         values: "",
         flags: "",
-        ordinary: "list search environment which show info validate --version -v -V version outdated licenses status diagnose platform metadata \
+        ordinary: "env list search environment which show info validate --version -v -V version outdated licenses status diagnose platform metadata \
             tree",
         groups: "",
         within: "",
@@ -221,7 +239,7 @@ pub(super) const TAMES: &[Tame] = &[
         names: "vault",
         values: "",
         flags: "",
-        ordinary: "status kv read list token version --version login secrets policy",
+        ordinary: "status kv read list print token version --version login secrets policy",
         groups: "",
         within: "",
         never: "",

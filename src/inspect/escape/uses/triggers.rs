@@ -530,6 +530,107 @@ pub(super) const TRIGGERS: &[Trigger] = &[
         ..PLAIN
     },
     Trigger {
+        names: "nvm rbenv pyenv asdf rustup hatch pdm rye opam darcs",
+        words: &["exec", "run"],
+        ..PLAIN
+    },
+    Trigger {
+        names: "ccache sccache",
+        words: &["/", "gcc", "cc", "clang"],
+        ..PLAIN
+    },
+    Trigger {
+        names: "dpkg dpkg-deb",
+        words: &[
+            "invoke",
+            "status-logger",
+            "--admindir",
+            "--instdir",
+            "--root",
+        ],
+        ..PLAIN
+    },
+    Trigger {
+        names: "dpkg-buildpackage debuild debsign",
+        short: &['r', 'p'],
+        words: &["hook", "command", "-cmd"],
+        ..PLAIN
+    },
+    Trigger {
+        names: "javac keytool jar jarsigner jps jstack jmap jcmd rmiregistry",
+        words: &["-j-", "-provider", "-processor", "plugin", "agent", "@"],
+        ..PLAIN
+    },
+    Trigger {
+        names: "clang-tidy opt llc gfortran gdc gccgo cpp rustc rustdoc",
+        words: &[
+            "plugin", "load", "linker", "-fuse-ld", "-wrapper", "-specs", "--test", "codegen",
+        ],
+        ..PLAIN
+    },
+    Trigger {
+        names: "ctest",
+        words: &["-s", "--script", "--build-and-test"],
+        ..PLAIN
+    },
+    Trigger {
+        names: "wget2",
+        words: &["plugin", "use-askpass", "config", "execute"],
+        ..PLAIN
+    },
+    Trigger {
+        names: "sendmail exim exim4 postfix msmtp mpop fetchmail mbsync getmail",
+        words: &[
+            "-c",
+            "-be",
+            "-m",
+            "passwordeval",
+            "exec",
+            "plugin",
+            "-d",
+            "-r",
+        ],
+        ..PLAIN
+    },
+    Trigger {
+        names: "fail2ban-client",
+        words: &["set", "-c"],
+        ..PLAIN
+    },
+    Trigger {
+        names: "mpv ffmpeg ffplay vlc",
+        words: &["script", "pipe:", "filter_script"],
+        ..PLAIN
+    },
+    Trigger {
+        names: "gs ghostscript ps2pdf convert magick gm montage identify mogrify display animate",
+        words: &[
+            "nosafer", "pipe%", "show:", "win:", "x:", "|", "-script", "msl:", "@",
+        ],
+        ..PLAIN
+    },
+    Trigger {
+        names: "openconnect vpnc openfortivpn wg-quick sshuttle",
+        words: &["script", "-csd", "wrapper", "pppd", "-e", "plugin"],
+        ..PLAIN
+    },
+    Trigger {
+        names: "gh",
+        words: &["alias", "codespace", "exec", "extension", "ssh"],
+        ..PLAIN
+    },
+    Trigger {
+        names: "aspell hunspell",
+        words: &["-c", "check"],
+        ..PLAIN
+    },
+    Trigger {
+        names: "tshark",
+        short: &['X'],
+        words: &["lua"],
+        ..PLAIN
+    },
+    Trigger {
         names: "varlinkctl",
         words: &["exec"],
         ..PLAIN
