@@ -13,6 +13,8 @@ mod input;
 
 pub mod line;
 
+pub mod marks;
+
 mod options;
 
 mod produce;

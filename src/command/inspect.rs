@@ -27,6 +27,7 @@ use crate::domain::principal::Principal;
 use crate::domain::target::{EnforcementLayer, TargetInfo};
 use crate::domain::verdict::{Circumstances, Question, Resource};
 use crate::inspect;
+use crate::inspect::marks::{Mark, Risk, marks};
 use crate::policy::{PolicySet, actions, strictest};
 use crate::transfer::placed;
 use timing::Timing;
@@ -34,20 +35,38 @@ use timing::Timing;
 /// The group that the built-in policy is about.
 const PEOPLE: &str = "people";
 
+/// Whose answer it is where no configuration was given.
+const BUILT_IN: &str =
+    "decided by the built-in policy for a production target; --config asks your own\n";
+
 /// Inspects one line for people, or lines of JSON for programs.
 ///
 /// # Errors
-/// When configuration or policies cannot be used, or input or output fails; a line that is no JSON is answered instead.
+/// When configuration or policies cannot be used, or input or output fails; a line that is no JSON is answered instead,
+/// and the exit status tells of it.
 pub fn run(inspect: &Inspect) -> anyhow::Result<ExitCode> {
     let mut inspector = Inspector::of(inspect)?;
+    let mut status = ExitCode::SUCCESS;
     match &inspect.line {
-        None => lines::answer(io::stdin().lock(), io::stdout().lock(), &mut inspector)?,
-        Some(line) => print(&told(line, &inspector.inspect(line)))?,
+        None => {
+            let refused = lines::answer(io::stdin().lock(), io::stdout().lock(), &mut inspector)?;
+            if refused > 0 {
+                eprintln!("{refused} lines of the input could not be understood");
+                status = ExitCode::FAILURE;
+            }
+        }
+        Some(line) => {
+            let mut text = told(line, &inspector.inspect(line));
+            if inspect.config.is_none() {
+                text.push_str(BUILT_IN);
+            }
+            print(&text)?;
+        }
     }
     if inspect.timing {
         eprintln!("{}", inspector.timing);
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(status)
 }
 
 /// Who is asked about, where, and under which policies.
@@ -76,6 +95,8 @@ struct Facts {
     opaque: bool,
     #[serde(flatten)]
     reading: Reading,
+    /// Where in the line the risky parts stand.
+    marks: Vec<Mark>,
 }
 
 impl Inspector {
@@ -142,6 +163,7 @@ impl Inspector {
             facts: Facts {
                 action: action.as_str(),
                 opaque: reading.is_opaque(),
+                marks: marks(line.as_bytes(), &reading),
                 reading,
             },
         }
@@ -159,7 +181,7 @@ fn production(inspect: &Inspect, login: &LoginName) -> anyhow::Result<TargetInfo
     })
 }
 
-/// The answer for people: the decision, what was understood, and where in the line the unknown parts are.
+/// The answer for people: the decision, what was understood, and where in the line its risky parts are.
 fn told(line: &str, inspected: &Inspected) -> String {
     let reading = &inspected.facts.reading;
     let mut out = format!(
@@ -168,12 +190,24 @@ fn told(line: &str, inspected: &Inspected) -> String {
         inspected.facts.action,
         inspect::describe(reading)
     );
-    for unknown in &reading.unknowns {
-        let part = unknown.span.and_then(|(from, to)| line.get(from..to));
-        if let Some(part) = part {
+    let mut point = |(from, to): (usize, usize), what: &str| {
+        if let Some(part) = line.get(from..to) {
             let shown = crate::domain::command::visible(part.as_bytes());
-            out.push_str(&format!("  {}: {shown}\n", unknown.reason));
+            out.push_str(&format!("  {what}: {shown} (bytes {from} to {to})\n"));
         }
+    };
+    for mark in &inspected.facts.marks {
+        match mark.risk {
+            Risk::Elevation => point(mark.span, "elevation"),
+            Risk::Escape => point(mark.span, "can start a shell"),
+            Risk::Unknown => {}
+        }
+    }
+    for unknown in &reading.unknowns {
+        unknown
+            .span
+            .into_iter()
+            .for_each(|span| point(span, &unknown.reason));
     }
     out
 }

@@ -28,8 +28,20 @@ pub(super) fn elevation(text: &str) -> BTreeSet<String> {
 }
 
 fn named(text: &str, found: &mut BTreeSet<String>) {
-    let names = text.split(|c: char| !(c.is_ascii_alphanumeric() || "_-.+".contains(c)));
-    for name in names {
+    let inside = |c: char| c.is_ascii_alphanumeric() || "_-.+".contains(c);
+    let mut left = text;
+    while let Some(at) = left.find(inside) {
+        let (_, rest) = left.split_at_checked(at).unwrap_or_default();
+        let end = rest.find(|c| !inside(c)).unwrap_or(rest.len());
+        let (name, after) = rest.split_at_checked(end).unwrap_or_default();
+        left = after;
+        // `$(echo su)do`: the end of a longer word is behind the bracket.
+        let glued = after
+            .strip_prefix([')', '}', '`'])
+            .is_some_and(|next| next.starts_with(|c: char| c.is_ascii_alphanumeric()));
+        if glued {
+            continue;
+        }
         // `${x:-sudo}`
         let name = name.trim_start_matches(['-', '+', '.']);
         if let Some(tool) = wrapper(name).filter(|tool| tool.elevates) {
@@ -70,7 +82,14 @@ mod tests {
 
     #[test]
     fn other_words_are_no_tools() {
-        for text in ["", "sudoku", "/etc/sudo.conf", "pseudo", "ls -la"] {
+        for text in [
+            "",
+            "sudoku",
+            "/etc/sudo.conf",
+            "pseudo",
+            "ls -la",
+            "$(echo su)do id",
+        ] {
             assert_eq!(elevation(text), BTreeSet::new(), "{text}");
         }
     }

@@ -37,15 +37,17 @@ struct Answer {
     error: Option<String>,
 }
 
-/// Answers until the input ends; a reader of the answers that goes away ends it as well.
+/// Answers until the input ends, and tells how many lines could not be understood; a reader of the answers that goes away
+/// ends it as well.
 pub(super) fn answer(
     input: impl Read,
     output: impl Write,
     inspector: &mut Inspector,
-) -> io::Result<()> {
-    match answered(BufReader::new(input), output, inspector) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        ended => ended,
+) -> io::Result<u64> {
+    let mut refused = 0;
+    match answered(BufReader::new(input), output, inspector, &mut refused) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        Ok(()) | Err(_) => Ok(refused),
     }
 }
 
@@ -53,9 +55,11 @@ fn answered<R: Read>(
     mut input: BufReader<R>,
     output: impl Write,
     inspector: &mut Inspector,
+    refusals: &mut u64,
 ) -> io::Result<()> {
     let mut output = io::BufWriter::new(output);
     let mut line = Vec::new();
+    let mut number = 0_u64;
     loop {
         // What was answered is not kept back while more is waited for.
         if !input.buffer().contains(&b'\n') {
@@ -66,15 +70,20 @@ fn answered<R: Read>(
             Next::TooLong => false,
             Next::End => return output.flush(),
         };
+        number += 1;
         if line.trim_ascii().is_empty() {
             continue;
         }
-        let answer = if whole {
+        let mut answer = if whole {
             one(&line, inspector)
         } else {
             let error = format!("a line may be {LINE_BYTES} bytes long");
             refused(Value::Null, error)
         };
+        if let Some(error) = &mut answer.error {
+            *refusals += 1;
+            *error = format!("input line {number}: {error}");
+        }
         serde_json::to_writer(&mut output, &answer)?;
         output.write_all(b"\n")?;
     }
@@ -106,7 +115,11 @@ fn one(line: &[u8], inspector: &mut Inspector) -> Answer {
         Err(error) => {
             let named = serde_json::from_slice::<Named>(line);
             let id = named.map_or(Value::Null, |named| named.id);
-            return refused(id, error.to_string());
+            // It counts each line of the input as the first.
+            let told = error
+                .to_string()
+                .replace(" at line 1 column ", " at column ");
+            return refused(id, told);
         }
     };
     if !(asked.id.is_string() || asked.id.is_number()) {
