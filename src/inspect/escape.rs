@@ -110,9 +110,13 @@ fn brings_settings(arguments: &[Word]) -> bool {
 /// An editor, a unit from any place, or variables for every service.
 fn changes_units(arguments: &[Word]) -> bool {
     let fixed = || arguments.iter().filter_map(Word::fixed);
-    fixed().any(|text| listed("edit link set-environment import-environment", text))
-        || (fixed().any(|text| listed("enable reenable", text))
-            && fixed().any(|text| text.contains('/')))
+    fixed().any(|text| {
+        listed(
+            "edit link set-environment import-environment rescue emergency",
+            text,
+        ) || text.starts_with("debug-shell")
+    }) || (fixed().any(|text| listed("enable reenable", text))
+        && fixed().any(|text| text.contains('/')))
 }
 
 /// `make CC=…`, `make 'x:=$(shell …)'`.

@@ -157,7 +157,9 @@ pub(super) fn assigned(name: &str, value: &Word) -> Result<(), &'static str> {
         "PGOPTIONS" => value.fixed().is_some_and(|text| {
             let setting = text.strip_prefix("-c ").unwrap_or_default();
             let (name, _) = setting.split_once('=').unwrap_or_default();
-            (name.ends_with("_timeout") || name == "search_path") && !setting.contains(' ')
+            (name.ends_with("_timeout")
+                || listed("search_path default_transaction_read_only work_mem", name))
+                && !setting.contains(' ')
         }),
         "DEBIAN_FRONTEND" => plain("") && value.fixed().is_some(),
         _ if name.ends_with("_PAGER") => value

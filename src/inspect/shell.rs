@@ -37,6 +37,8 @@ pub(super) struct RawCommand {
     pub(super) piped: bool,
     /// Whether its output goes to another program or a file.
     pub(super) drained: bool,
+    /// Whether its own redirections give it another input.
+    pub(super) reopens: bool,
     /// What it writes to by its own redirections, raw.
     pub(super) writes: Vec<String>,
 }

@@ -5,6 +5,8 @@
 
 mod builtins;
 
+mod files;
+
 mod program;
 
 mod shells;
@@ -20,7 +22,7 @@ use super::input;
 use super::options;
 use super::readers;
 use super::shell::{self, RawCommand, Script};
-use super::table::{COUNTERS, SHELLS, STRONG, SYSTEM_FOLDERS, listed, wrapper};
+use super::table::{COUNTERS, SHELLS, SYSTEM_FOLDERS, listed, wrapper};
 use super::variables::{Kind, Variables};
 use super::word::{self, Word};
 
@@ -35,13 +37,9 @@ const REASONS: usize = 16;
 
 /// Where output may go without any file being written.
 const STREAMS: &str = "/dev/null /dev/stdout /dev/stderr";
-/// Endings of files that no program runs by itself.
-const KEPT: &str = "yaml yml log txt out err csv json md patch diff gz tgz zst xz sql html";
 /// Names that `bash` opens as connections, whichever way they are redirected.
 const CONNECTIONS: &[&str] = &["/dev/tcp/", "/dev/udp/"];
 
-/// Programs that make a file of what they are given.
-const MAKING: &str = "cp mv ln install tee dd patch ed";
 /// Programs whose texts a plain POSIX shell reads, or may read.
 const PLAIN: &str = "sh dash ash watch flock script su runuser";
 const SHARED: &str = "a program that may read what is typed behind it";
@@ -215,29 +213,6 @@ impl<'a> Reader<'a> {
         self.reading
     }
 
-    /// A program that the text may have written itself, or that reads such a file.
-    fn made(&mut self) {
-        let written = std::mem::take(&mut self.written);
-        for (words, own) in std::mem::take(&mut self.runs_files) {
-            let mut own = own;
-            let other = written.iter().find(|path| {
-                if let Some(at) = own.iter().position(|mine| mine == *path) {
-                    own.swap_remove(at);
-                    return false;
-                }
-                let path = path.trim_matches(['"', '\'']);
-                let name = path.rsplit('/').next().unwrap_or(path);
-                let kept = name
-                    .rsplit_once('.')
-                    .is_some_and(|(_, suffix)| listed(KEPT, suffix));
-                !(listed(STREAMS, path) || (kept && !words.contains(name)))
-            });
-            if other.is_some() {
-                self.unknown_at("a program that the text may have made", &words);
-            }
-        }
-    }
-
     fn unknown(&mut self, reason: impl Into<String>) {
         self.unknown_at(reason, "");
     }
@@ -339,6 +314,7 @@ impl<'a> Reader<'a> {
         for path in &script.paths {
             let (word, risk) = word::resolve(path);
             risk.into_iter().for_each(|why| self.unknown(why));
+            self.started(word.shown());
             if !word.fixed().is_some_and(|path| listed(STREAMS, path)) {
                 self.reading.paths.push(word.shown().to_owned());
             }
@@ -373,7 +349,7 @@ impl<'a> Reader<'a> {
             risk.into_iter().for_each(|why| self.unknown_at(why, raw));
             words.push(word.knowing(&self.variables));
         }
-        self.runs_files_of(command, &words);
+        self.files_of(command, &words);
         self.reopened(command, &words);
         let context = Context {
             fed: context.fed || command.fed,
@@ -382,18 +358,6 @@ impl<'a> Reader<'a> {
             ..context.clone()
         };
         self.run(words, context);
-    }
-
-    /// `exec < file`: the shell's own input, so what it reads next.
-    fn reopened(&mut self, command: &RawCommand, words: &[Word]) {
-        let mut left = words
-            .iter()
-            .map(Word::shown)
-            .skip_while(|text| matches!(*text, "command" | "builtin"));
-        let exec = left.next() == Some("exec") && left.all(|text| text == "--");
-        if exec && command.fed && !command.piped {
-            self.unknown_at("another input for the shell itself", "exec");
-        }
     }
 
     /// A variable gets a value, which is `NAME=value` as written; `kept` where no program is handed it unless it was before.
@@ -451,75 +415,6 @@ impl<'a> Reader<'a> {
                 None if listed(SHELLS, name) => return self.shell(name, &words, &context),
                 None if name == "find" => return self.find(&words, &context),
                 None => return self.program(&path, name, &words, &context),
-            }
-        }
-    }
-
-    /// Notes where a command runs, or reads, a file that the text may have written.
-    fn runs_files_of(&mut self, command: &RawCommand, words: &[Word]) {
-        let reads = "make gmake git sh bash dash zsh ksh ash mksh";
-        let by_path = |text: &str| {
-            text.contains('/')
-                && !text.contains(' ')
-                && !text.starts_with('/')
-                && !text.contains("://")
-                && text
-                    .rsplit_once('/')
-                    .is_none_or(|(_, name)| !name.is_empty())
-        };
-        // Behind a wrapper it may be any word.
-        let wraps = words
-            .first()
-            .and_then(Word::fixed)
-            .is_some_and(|name| wrapper(name).is_some());
-        let named = |text: &str| listed(reads, text.rsplit('/').next().unwrap_or(text));
-        let own = |word: &Word, text: &str| {
-            text.contains('/')
-                && word.fixed().is_none_or(|path| program_name(path) == path)
-                && !text.starts_with(['-', '~'])
-        };
-        let runs = words.first().is_some_and(|word| {
-            let text = word.shown();
-            named(text) || own(word, text)
-        });
-        let runs = runs
-            || (wraps
-                && words
-                    .iter()
-                    .skip(1)
-                    .map(Word::shown)
-                    .take_while(|text| !listed(MAKING, text))
-                    .any(|text| named(text) || by_path(text)));
-        if runs {
-            let shown: Vec<&str> = words.iter().map(Word::shown).collect();
-            self.runs_files
-                .push((shown.join(" "), command.writes.clone()));
-        }
-        let makes = words
-            .first()
-            .and_then(Word::fixed)
-            .is_some_and(|name| listed(MAKING, name.rsplit('/').next().unwrap_or(name)));
-        let makes = makes
-            || (wraps
-                && words
-                    .iter()
-                    .any(|word| word.fixed().is_some_and(|w| listed(MAKING, w))));
-        if makes {
-            let last = |word: &&Word| !word.begins("-");
-            let targets = words
-                .iter()
-                .skip(1)
-                .filter(last)
-                .map(|word| word.shown().to_owned());
-            self.written.extend(targets);
-            let tools = words
-                .iter()
-                .skip(1)
-                .map(Word::shown)
-                .flat_map(glimpse::elevation);
-            let strong: Vec<String> = tools.filter(|tool| listed(STRONG, tool)).collect();
-            if words.first().is_none_or(|word| word.fixed() != Some("tee")) {
-                self.reading.elevation.extend(strong);
             }
         }
     }

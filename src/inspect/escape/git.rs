@@ -82,6 +82,7 @@ pub(super) fn is_harmless(arguments: &[Word]) -> bool {
             left.first().and_then(Word::fixed),
             Some("start" | "good" | "bad" | "reset" | "log" | "skip")
         ),
+        "grep" if left.iter().any(|word| opens(word, "O")) => false,
         "revert" | "cherry-pick" if left.iter().any(|word| opens(word, "e")) => false,
         "stash" if matches!(left, [Word::Fixed(first), ..] if first == "show") => {
             !left.iter().any(runs)

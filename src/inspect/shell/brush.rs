@@ -222,7 +222,8 @@ impl Walk {
     fn item(&mut self, item: &CommandPrefixOrSuffixItem, found: &mut RawCommand, flow: &mut Flow) {
         match item {
             CommandPrefixOrSuffixItem::IoRedirect(redirect) => {
-                *flow = self.redirect(redirect, *flow)
+                *flow = self.redirect(redirect, *flow);
+                found.reopens |= reopens(redirect);
             }
             CommandPrefixOrSuffixItem::Word(word) => {
                 self.word(word);
@@ -423,6 +424,26 @@ impl Walk {
     fn tested(&mut self, word: &Word) {
         expansion::read_alone(&word.value, &self.options, &mut self.script);
     }
+}
+
+/// Whether a redirection makes something else the standard input.
+fn reopens(redirect: &IoRedirect) -> bool {
+    let descriptor = match redirect {
+        IoRedirect::File(descriptor, kind, _) => match kind {
+            IoFileRedirectKind::Read
+            | IoFileRedirectKind::ReadAndWrite
+            | IoFileRedirectKind::DuplicateInput => *descriptor,
+            IoFileRedirectKind::Write
+            | IoFileRedirectKind::Append
+            | IoFileRedirectKind::Clobber
+            | IoFileRedirectKind::DuplicateOutput => return false,
+        },
+        IoRedirect::HereDocument(descriptor, _) | IoRedirect::HereString(descriptor, _) => {
+            *descriptor
+        }
+        IoRedirect::OutputAndError(..) => return false,
+    };
+    descriptor.is_none_or(|number| number == 0)
 }
 
 /// The variable that what follows a `||` begins with, where it compares one.

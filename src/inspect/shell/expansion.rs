@@ -18,6 +18,10 @@ pub(super) fn read(raw: &str, options: &ParserOptions, script: &mut Script) {
     if !raw.contains(['$', '`']) {
         return;
     }
+    // What it runs is in no piece of an expansion, whatever that is.
+    if raw.contains("${") && (raw.contains("<(") || raw.contains(">(")) {
+        script.unknowns.push(INNER);
+    }
     match word::parse(raw, options) {
         Ok(pieces) => pieces.iter().for_each(|p| piece(p, script)),
         Err(_) => script.unknowns.push("an expansion that could not be read"),
@@ -122,7 +126,11 @@ fn parameter(expression: &ParameterExpr, script: &mut Script) {
             default_value,
             ..
         } if default_value.as_deref().is_some_and(|text| {
-            !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric())
+            !text.is_empty()
+                && !text.starts_with('-')
+                && text
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c))
         }) =>
         {
             let value = default_value.as_deref().unwrap_or_default();

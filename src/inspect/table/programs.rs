@@ -154,6 +154,8 @@ pub(in crate::inspect) static ESCAPES: LazyLock<HashSet<&str>> = LazyLock::new(|
         run-one-until-success run-one-until-failure runcon sandbox seunshare coresched uclampset uname26 personality dotlockfile \
         asciinema ttyrec termrec tlog-rec scriptlive systemd-executor systemd-portable systemd-vmspawn systemd-stdio-bridge \
         dbus-launch pg_virtualenv memleax op",
+        "ecl newlisp raku rakudo perl6 bwbasic rexx regina apl yosys klayout cling coqtop mosml gforth lfe joker janet hy bsh ckermit kermit \
+        bsd-mailx sox uux bitchx abiword virt-v2v iptables-apply vtysh visidata xmore",
         "goawk igawk ssed micropython csharp octave-cli escript blender asy mtxrun texlua luatex matlab lli scapy nbdsh groovysh \
         clj bb wine procmail zeek redbean jdb magick-script conjure gvpr",
         "datefudge lckdo with-lock-ex mispipe x-terminal-emulator agetty getty enosys dcmd msgexec help2man dpkg-depcheck formail \

@@ -87,7 +87,7 @@ impl Reader<'_> {
         let mut kept = Vec::with_capacity(words.len());
         let mut left = words.iter();
         while let Some(word) = left.next() {
-            match spawn.text(word, left.as_slice().first()) {
+            match spawn.text(word, left.clone().next()) {
                 Spawned::Nothing => kept.push(word.clone()),
                 Spawned::Here(text) => self.text(&spawn.whole(text), context.within(name)),
                 Spawned::Next(text) => {
@@ -108,12 +108,18 @@ impl Reader<'_> {
         let judged = escape::is_judged(name);
         let mut before = name;
         let mut operands = 0;
-        for word in words.iter().skip(1) {
+        let mut left = words.get(1..).unwrap_or_default().iter();
+        while let Some(word) = left.next() {
             let text = word.shown();
             operands += usize::from(!text.starts_with('-'));
             // Where the command of a wrapper would begin.
             let begins = before == "--" || (operands == 1 && !name.contains('/'));
             before = text;
+            let runs =
+                !judged && !name.contains('/') && names_command(word, left.as_slice().first());
+            if runs {
+                self.reading.escapes.insert(name.to_owned());
+            }
             let tools = glimpse::elevation(text)
                 .into_iter()
                 .filter(|tool| listed(STRONG, tool));
@@ -167,6 +173,23 @@ fn names_escape(word: &Word) -> bool {
         let versioned = listed("python pypy perl ruby lua php", stem);
         !listed(COMMON, program) && (escape::is_listed(&[program]) || versioned)
     })
+}
+
+/// Parts of the names of options by which programs are told what else to run.
+const TELLING_PARTS: &str = "exec execute command cmd hook editor pager launcher program wrapper plugin script preload shell";
+
+/// `--editor=x`, `--pre-hook x`: an option by whose name its value is run.
+fn names_command(word: &Word, next: Option<&Word>) -> bool {
+    let shown = word.shown();
+    let Some(long) = shown.strip_prefix("--") else {
+        return false;
+    };
+    let (name, value) = match long.split_once('=') {
+        Some((name, value)) => (name, Some(value)),
+        None => (long, next.map(Word::shown)),
+    };
+    let given = value.is_some_and(|value| !value.is_empty() && !value.starts_with('-'));
+    given && !name.starts_with("no-") && name.split('-').any(|part| listed(TELLING_PARTS, part))
 }
 
 enum Spawned<'a> {

@@ -4,12 +4,16 @@ use crate::domain::command::StandardInput;
 
 use super::super::input;
 use super::super::options;
+use super::super::table::listed;
 use super::super::word::Word;
 use super::{Context, Reader};
 
 const COMPUTED_TEXT: &str = "text for a shell that is computed";
 /// What a shell reads from its input.
 pub(super) const FED: &str = "text read by a shell from its input";
+
+/// Options by whose names words mean something else.
+const MEANINGS: &str = "interactive_comments expand_aliases keyword";
 
 impl Reader<'_> {
     pub(super) fn shell(&mut self, name: &str, words: &[Word], context: &Context) {
@@ -46,7 +50,12 @@ impl Reader<'_> {
                 reads_input |= text.starts_with('-') && text.contains('s');
                 only_checks |= text == "-n";
                 only_checks &= !text.starts_with('+');
-                at += text.matches(['o', 'O']).count();
+                let named = text.matches(['o', 'O']).count();
+                let names = words.get(at + 1..at + 1 + named).unwrap_or_default();
+                if names.iter().any(|word| listed(MEANINGS, word.shown())) {
+                    self.unknown_at("an option that changes what words mean", text);
+                }
+                at += named;
             } else {
                 break;
             }

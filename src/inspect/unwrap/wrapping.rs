@@ -209,11 +209,11 @@ impl Reader<'_> {
                 Word::Fixed(text)
                     if matches!(text.as_str(), "-fprint" | "-fprint0" | "-fprintf" | "-fls") =>
                 {
-                    self.reading
-                        .paths
-                        .extend(rest.first().map(|path| path.shown().to_owned()));
-                    self.written
-                        .extend(rest.first().map(|path| path.shown().to_owned()));
+                    if let Some(path) = rest.first().map(Word::shown) {
+                        self.started(path);
+                        self.reading.paths.push(path.to_owned());
+                        self.written.push(path.to_owned());
+                    }
                 }
                 Word::Fixed(_) | Word::Computed { .. } => {}
             }
