@@ -153,7 +153,7 @@ mod tests {
             [of("/usr/bin/sudo", Risk::Elevation)]
         );
         assert_eq!(marked("sh -c 'sudo id'"), [of("sudo", Risk::Elevation)]);
-        assert_eq!(marked("ls|vim"), [of("vim", Risk::Escape)]);
+        assert_eq!(marked("ls&&vim"), [of("vim", Risk::Escape)]);
         assert_eq!(
             marked("vim a; $x b; sudo c"),
             [

@@ -204,7 +204,9 @@ fn adds_folders(value: &str) -> bool {
         if before {
             listed(SYSTEM_FOLDERS, &folder)
                 || (plain(&folder)
-                    && (folder.starts_with("/usr/") || folder.starts_with("/opt/"))
+                    && (folder.starts_with("/usr/")
+                        // A package's own folder.
+                        || folder.strip_prefix("/opt/").is_some_and(|rest| rest.contains('/')))
                     && folder.ends_with("/bin"))
         } else {
             plain(&folder)

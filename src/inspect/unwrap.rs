@@ -341,6 +341,10 @@ impl<'a> Reader<'a> {
             if !(reads && assignment.name == "IFS") {
                 let kept = command.words.is_empty() && !self.exports;
                 self.assigned(&assignment.name, &assignment.raw, kept);
+                let shell = |raw: &String| listed(SHELLS, raw.rsplit('/').next().unwrap_or(raw));
+                if assignment.name == "ENV" && command.words.iter().any(shell) {
+                    self.unknown_at("a file that the shell reads", &assignment.raw);
+                }
             }
         }
         let mut words = Vec::with_capacity(command.words.len());

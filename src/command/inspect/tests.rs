@@ -71,7 +71,39 @@ fn people_are_shown_the_part_that_could_not_be_read() {
     let line = "ls; $x id";
     let shown = told(line, &inspector().inspect(line));
     assert!(shown.starts_with("hold (exec): "), "{shown}");
-    assert!(shown.trim_end().ends_with(": $x"), "{shown}");
+    assert!(shown.trim_end().ends_with(": $x (bytes 4 to 6)"), "{shown}");
+}
+
+#[test]
+fn the_risky_parts_of_a_line_are_told_with_their_places() {
+    let line = "ls; vim x; sudo id";
+    let inspected = inspector().inspect(line);
+    let shown = told(line, &inspected);
+    assert!(
+        shown.contains("elevation: sudo (bytes 11 to 15)"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("can start a shell: vim (bytes 4 to 7)"),
+        "{shown}"
+    );
+    let answered = serde_json::to_value(&inspected).unwrap();
+    assert_eq!(
+        answered["facts"]["marks"],
+        json!([{"span": [4, 7], "risk": "escape"}, {"span": [11, 15], "risk": "elevation"}])
+    );
+}
+
+#[test]
+fn a_line_that_cannot_be_understood_is_named_by_its_number_and_counted() {
+    let input = "{\"id\":1,\"line\":\"id\"}\n\nnonsense\n{\"id\":2}\n";
+    let mut output = Vec::new();
+    let refused = lines::answer(input.as_bytes(), &mut output, &mut inspector()).unwrap();
+    assert_eq!(refused, 2);
+    let told = String::from_utf8(output).unwrap();
+    assert!(told.contains("input line 3: "), "{told}");
+    assert!(told.contains("input line 4: "), "{told}");
+    assert!(!told.contains("at line 1"), "{told}");
 }
 
 #[test]
