@@ -51,7 +51,8 @@ pub fn run(inspect: &Inspect) -> anyhow::Result<ExitCode> {
         None => {
             let refused = lines::answer(io::stdin().lock(), io::stdout().lock(), &mut inspector)?;
             if refused > 0 {
-                eprintln!("{refused} lines of the input could not be understood");
+                let lines = if refused == 1 { "line" } else { "lines" };
+                eprintln!("{refused} {lines} of the input could not be understood");
                 status = ExitCode::FAILURE;
             }
         }

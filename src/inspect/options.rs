@@ -193,7 +193,7 @@ fn adds_folders(value: &str) -> bool {
         let inside = |c: char| c.is_ascii_alphanumeric() || "_./~-".contains(c);
         folder.starts_with(['/', '~']) && folder.chars().all(inside) && !folder.contains("..")
     };
-    let holds = folders.iter().all(|folder| {
+    folders.iter().all(|folder| {
         if matches!(*folder, "$PATH" | "${PATH}") {
             before = false;
             return true;
@@ -211,8 +211,7 @@ fn adds_folders(value: &str) -> bool {
         } else {
             plain(&folder)
         }
-    });
-    holds
+    })
 }
 
 /// `ssh` with a key, a port or the like, and no command of its own.

@@ -166,9 +166,9 @@ pub(super) fn is_told(inner: &str) -> bool {
 
 /// A format of dates that yields one word, which begins as no option.
 fn plain_format(word: &str) -> bool {
-    let mut left = word.strip_prefix("+%").unwrap_or_default().chars();
+    let left = word.strip_prefix("+%").unwrap_or_default();
     let mut directive = true;
-    while let Some(c) = left.next() {
+    for c in left.chars() {
         let plain = if directive {
             "YmdHMSFTsyjuwVGgCN".contains(c)
         } else {

@@ -180,6 +180,14 @@ fn people_hear_what_is_decided_of_one_line_and_why() {
     let held = inspect(&["ls; 'su'do id; $x"]).expect_success();
     assert!(held.text().starts_with("hold (sudo): "), "{held}");
     assert!(held.text().contains("sudo; could not read"), "{held}");
+    assert!(
+        held.text().contains("elevation: 'su'do (bytes 4 to 10)"),
+        "{held}"
+    );
+    assert!(
+        held.text().contains("decided by the built-in policy"),
+        "{held}"
+    );
     let none = inspect(&[]).expect_failure();
     assert!(none.stderr.contains("LINE"), "{none}");
 }
@@ -194,6 +202,19 @@ fn an_answer_comes_while_more_lines_are_awaited() {
         running.wait_for_stdout(&format!("{{\"id\":{id},"));
     }
     running.finish().expect_success();
+}
+
+#[test]
+fn lines_that_are_no_questions_are_answered_and_end_in_a_failure() {
+    let mut command = program();
+    command.args(["inspect", "--json-lines"]);
+    let mut running = Running::start(&mut command);
+    running.write(b"{\"id\":1,\"line\":\"uptime\"}\nnonsense\n{\"id\":3,\"line\":\"sudo id\"}\n");
+    let ended = running.finish().expect_failure();
+    let text = ended.text();
+    assert!(text.contains("input line 2: "), "{ended}");
+    assert!(text.contains("\"id\":3"), "{ended}");
+    assert!(ended.stderr.contains("1 line"), "{ended}");
 }
 
 #[test]

@@ -202,7 +202,7 @@ pub(super) const TAMES: &[Tame] = &[
         names: "gem composer bundle bundler cargo go",
         values: "",
         flags: "",
-        ordinary: "env list search environment which show info validate --version -v -V version outdated licenses status diagnose platform metadata \
+        ordinary: "list search environment which show info validate --version -v -V version outdated licenses status diagnose platform metadata \
             tree",
         groups: "",
         within: "",
