@@ -8,6 +8,7 @@ use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthChar;
 
 use crate::domain::command::{Command, Reading, shows_as_itself, visible};
+use crate::inspect::marks::{Mark, Risk, marks};
 
 use super::theme;
 
@@ -76,8 +77,8 @@ pub(super) fn lines(pieces: &[(String, Style)], width: u16) -> Vec<Line<'static>
 
 /// A command as lines of at most `width` columns, with what inspection found marked where it stands.
 pub(super) fn command(command: &Command, reading: &Reading, width: u16) -> Vec<Line<'static>> {
-    let marks = Marks::of(&command.bytes, reading);
-    wrapped(cells(&command.bytes, |offset| marks.style(offset)), width)
+    let marks = marks(&command.bytes, reading);
+    wrapped(cells(&command.bytes, |offset| style(&marks, offset)), width)
 }
 
 /// Bytes as lines of at most `width` columns.
@@ -189,40 +190,13 @@ fn joined(cells: &[Cell]) -> Line<'static> {
     Line::from(spans)
 }
 
-/// Which bytes of a command are coloured how; the first that covers a byte counts.
-struct Marks {
-    ranges: Vec<(usize, usize, Style)>,
-}
-
-impl Marks {
-    fn of(bytes: &[u8], reading: &Reading) -> Self {
-        let spans = reading.unknowns.iter().filter_map(|unknown| unknown.span);
-        let mut ranges: Vec<_> = spans
-            .map(|(start, end)| (start, end, theme::opaque()))
-            .collect();
-        let mut start = 0;
-        for word in bytes.split_inclusive(|byte| !is_word(*byte)) {
-            let name = word.rsplit(|byte| *byte == b'/').next().unwrap_or(word);
-            let name = name.trim_ascii_end();
-            let is = |known: &String| known.as_bytes() == name;
-            let end = start + word.len();
-            if reading.elevation.iter().any(is) {
-                ranges.push((start, end, theme::elevation()));
-            } else if reading.escapes.iter().any(is) {
-                ranges.push((start, end, theme::escapes()));
-            }
-            start = end;
-        }
-        Self { ranges }
+/// How a byte of a command is coloured: by the first risky part that covers it.
+fn style(marks: &[Mark], offset: usize) -> Style {
+    let covers = |mark: &&Mark| (mark.span.0..mark.span.1).contains(&offset);
+    match marks.iter().find(covers).map(|mark| mark.risk) {
+        Some(Risk::Elevation) => theme::elevation(),
+        Some(Risk::Escape) => theme::escapes(),
+        Some(Risk::Unknown) => theme::opaque(),
+        None => theme::strong(),
     }
-
-    fn style(&self, offset: usize) -> Style {
-        let covers = |(start, end, _): &&(usize, usize, Style)| (*start..*end).contains(&offset);
-        let found = self.ranges.iter().find(covers);
-        found.map_or_else(theme::strong, |(_, _, style)| *style)
-    }
-}
-
-fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"_./+-".contains(&byte)
 }
