@@ -60,13 +60,16 @@ pub enum ApprovalError {
     Random,
 }
 
+/// What waits, or why nobody can tell.
+pub type Listed = Result<Arc<Vec<Arc<Hold>>>, String>;
+
 /// The way to the holds. Clones share their wake-ups.
 #[derive(Debug, Clone)]
 pub struct Approvals {
     store: Store,
     node: NodeName,
     changes: watch::Sender<u64>,
-    list: watch::Sender<Arc<Vec<Arc<Hold>>>>,
+    list: watch::Sender<Listed>,
 }
 
 impl Approvals {
@@ -76,7 +79,7 @@ impl Approvals {
             store,
             node,
             changes: watch::Sender::new(0),
-            list: watch::Sender::default(),
+            list: watch::Sender::new(Ok(Arc::default())),
         }
     }
 
@@ -86,7 +89,7 @@ impl Approvals {
     }
 
     /// What waits, as [`Approvals::follow`] read it last: once for whoever looks on. It wakes at every change.
-    pub fn list(&self) -> watch::Receiver<Arc<Vec<Arc<Hold>>>> {
+    pub fn list(&self) -> watch::Receiver<Listed> {
         self.list.subscribe()
     }
 
@@ -275,34 +278,39 @@ impl Approvals {
 
     /// Wakes whoever waits when a hold changed on any node. Runs until the store's connections end.
     pub async fn follow(&self) {
-        match self.store.changes().await {
-            Ok(mut changes) => loop {
-                self.read_list().await;
-                match changes.next().await {
-                    Woken::Changed => self.changed(),
-                    // Waiters look for themselves.
-                    Woken::Polled => {}
+        loop {
+            match self.store.changes().await {
+                Ok(mut changes) => loop {
+                    self.read_list().await;
+                    match changes.next().await {
+                        Woken::Changed => self.changed(),
+                        // Waiters look for themselves.
+                        Woken::Polled => {}
+                    }
+                },
+                Err(error) => {
+                    tracing::error!(%error, "changes of requests on other nodes are seen late");
                 }
-            },
-            Err(error) => {
-                tracing::error!(%error, "changes of requests on other nodes are seen a second late")
             }
+            self.read_list().await;
+            tokio::time::sleep(LOOK_AGAIN).await;
         }
     }
 
-    /// Reads what waits for whoever looks on. A list that cannot be read stays as it was: an answer is checked anew.
+    /// Reads what waits for whoever looks on.
     async fn read_list(&self) {
-        match self.store.waiting().await {
-            Ok(waiting) => {
-                let waiting: Vec<_> = waiting.into_iter().map(Arc::new).collect();
-                self.list.send_if_modified(|list| {
-                    let changed = **list != waiting;
-                    *list = Arc::new(waiting);
-                    changed
-                });
-            }
-            Err(error) => tracing::error!(%error, "what waits could not be read"),
+        let waiting = self.store.waiting().await;
+        let listed = waiting
+            .map(|waiting| Arc::new(waiting.into_iter().map(Arc::new).collect()))
+            .map_err(|error| error.to_string());
+        if let Err(error) = &listed {
+            tracing::error!(%error, "what waits could not be read");
         }
+        self.list.send_if_modified(|list| {
+            let changed = *list != listed;
+            *list = listed;
+            changed
+        });
     }
 
     /// The holds that wait now, the oldest first.
@@ -381,18 +389,6 @@ impl Waiting<'_> {
             }
             let wait = left.min(LOOK_AGAIN);
             let _ = tokio::time::timeout(wait, self.changes.changed()).await;
-        }
-    }
-
-    /// The end alone.
-    ///
-    /// # Errors
-    /// As [`Waiting::next`].
-    pub async fn ended(mut self) -> Result<Resolved, ApprovalError> {
-        loop {
-            if let News::Ended(resolved) = self.next().await? {
-                return Ok(*resolved);
-            }
         }
     }
 

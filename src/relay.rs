@@ -5,7 +5,7 @@
 //! [`decision`] asks inspection and policy about one command, [`suspension`] waits for people. [`transfer`] follows the
 //! files of a session; [`forwards`] and [`agent`] join channels that carry other protocols; [`sudo`] is the agent that every
 //! sudo on a target with the gate asks; [`peers`] knows which nodes live, for its sake. [`console`], [`board`] and
-//! [`theatre`] are the bastion's own commands, the dashboard and the replay.
+//! [`theatre`] are the bastion's own commands, the dashboard, and recordings: replayed, or watched as they are made.
 //!
 //! Invariants: no session without a running recording, nothing on a target without a clearance, no action without
 //! its audit record; when any of that fails, the session ends.

@@ -286,7 +286,7 @@ pub struct Dialogue {
 impl Dialogue {
     /// Whether policy lets the approver let it run again in its session.
     pub fn may_repeat(&self) -> bool {
-        let may = self.shown.hold.requirements().again_for.is_some();
+        let may = self.shown.hold.again_for().is_some();
         may && self.answer == Answer::Approve
     }
 }

@@ -112,7 +112,8 @@ impl Dashboard {
             (View::Waiting | View::Sessions | View::History | View::Targets, _) => return None,
         };
         let id = view.id().clone();
-        let answerable = view.standing(&self.heard.me) == Standing::MayAnswer;
+        let settled = self.unsettled_until.is_none_or(|until| self.now() >= until);
+        let answerable = settled && view.standing(&self.heard.me) == Standing::MayAnswer;
         (answerable && self.looked_at.insert(id.clone())).then_some(Action::Seen(id))
     }
 

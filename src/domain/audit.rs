@@ -251,6 +251,15 @@ pub enum AuditEvent {
         /// Their name.
         name: String,
     },
+    /// Somebody watches a session no more.
+    WatchEnded {
+        /// Which.
+        session: SessionId,
+        /// Who.
+        person: Subject,
+        /// Their name.
+        name: String,
+    },
     /// Somebody ordered that a session end at once.
     EndOrdered {
         /// Which.

@@ -224,6 +224,12 @@ impl Hold {
         &self.approvals
     }
 
+    /// For how long approvers may let it run again: policy lets them, and it is something that can come again.
+    pub fn again_for(&self) -> Option<Duration> {
+        let longest = self.requirements.again_for;
+        longest.filter(|_| repeats(self.request.command.layer))
+    }
+
     /// Who has looked at it and could answer, in order.
     pub fn seen(&self) -> &[PrincipalName] {
         &self.seen
@@ -268,7 +274,7 @@ impl Hold {
             approver,
             reason,
             again_for: match (reply.answer, reply.times) {
-                (Answer::Approve, Times::Again) => self.requirements.again_for,
+                (Answer::Approve, Times::Again) => self.again_for(),
                 (Answer::Approve, Times::Once) | (Answer::Refuse, _) => None,
             },
             at: now,
@@ -328,7 +334,7 @@ impl Hold {
         if self.requirements.reason == ReasonRule::Required && reason.is_empty() {
             return Err(AnswerError::ReasonMissing);
         }
-        if reply.times == Times::Again && self.requirements.again_for.is_none() {
+        if reply.times == Times::Again && self.again_for().is_none() {
             return Err(AnswerError::OnceOnly);
         }
         Ok(())
@@ -421,27 +427,26 @@ impl Resolved {
         self.at.checked_add(shortest).ok()
     }
 
-    /// The clearance for the same command once more: a line, or an operation of a transfer, of the same session.
+    /// The clearance for the same command once more: a line, or an operation of a transfer, of the same session, for the
+    /// time that was given, and no longer than policy lets approvers say now.
     ///
     /// # Errors
     /// The command is handed back when it is another one, or nobody let it run again now.
-    pub fn clear_again(&self, command: Command, now: Timestamp) -> Result<Clearance, Command> {
+    pub fn clear_again(
+        &self,
+        command: Command,
+        longest: Duration,
+        now: Timestamp,
+    ) -> Result<Clearance, Command> {
         let approved = &self.hold.request.command;
-        let repeats = match command.layer {
-            Layer::Line | Layer::Transfer => true,
-            Layer::Connect
-            | Layer::Exec
-            | Layer::Shell
-            | Layer::Subsystem
-            | Layer::Forward
-            | Layer::Sudo => false,
-        };
         let same = approved.scope.session == command.scope.session
             && approved.scope.destination == command.scope.destination
             && approved.layer == command.layer
             && approved.bytes == command.bytes
             && approved.script == command.script;
-        if repeats && same && self.again_until().is_some_and(|until| now < until) {
+        let latest = self.at.checked_add(longest).ok();
+        let until = self.again_until().min(latest);
+        if repeats(command.layer) && same && until.is_some_and(|until| now < until) {
             Ok(Clearance {
                 command,
                 basis: Basis::Approval,
@@ -466,6 +471,19 @@ impl Resolved {
             | Resolution::Expired
             | Resolution::Withdrawn { .. } => Err(command),
         }
+    }
+}
+
+/// Whether the same can come again within a session.
+fn repeats(layer: Layer) -> bool {
+    match layer {
+        Layer::Line | Layer::Transfer => true,
+        Layer::Connect
+        | Layer::Exec
+        | Layer::Shell
+        | Layer::Subsystem
+        | Layer::Forward
+        | Layer::Sudo => false,
     }
 }
 
@@ -605,6 +623,8 @@ mod tests {
         }
     }
 
+    const HOUR: Duration = Duration::from_secs(3600);
+
     fn resolved(layer: Layer, approvals: &[Option<u64>]) -> Resolved {
         let approval = |minutes: &Option<u64>| Approval {
             approver: principal("carol"),
@@ -666,19 +686,30 @@ mod tests {
             let mut next = command(Layer::Line, b"make check");
             next.scope.ordinal = 7;
             resolved(Layer::Line, approvals)
-                .clear_again(next, now)
+                .clear_again(next, HOUR, now)
                 .is_ok()
         };
         assert!(again(&[Some(5), Some(2)], 119));
         assert!(!again(&[Some(5), Some(2)], 120));
         assert!(!again(&[Some(5), None], 0));
         assert!(!again(&[], 0));
+        // A policy that has become stricter meanwhile counts.
+        let minute = Duration::from_secs(60);
+        let now = Timestamp::from_second(60).unwrap();
+        let approved = resolved(Layer::Line, &[Some(5)]);
+        let line = || command(Layer::Line, b"make check");
+        assert!(approved.clear_again(line(), minute, now).is_err());
+        assert!(approved.clear_again(line(), 2 * minute, now).is_ok());
     }
 
     #[test]
     fn nothing_but_the_same_command_of_the_same_session_runs_again() {
         let approved = resolved(Layer::Line, &[Some(5)]);
-        let runs = |next| approved.clear_again(next, Timestamp::UNIX_EPOCH).is_ok();
+        let runs = |next| {
+            approved
+                .clear_again(next, HOUR, Timestamp::UNIX_EPOCH)
+                .is_ok()
+        };
         let same = || command(Layer::Line, b"make check");
         assert!(runs(same()));
         assert!(!runs(command(Layer::Line, b"make check ")));
@@ -692,7 +723,11 @@ mod tests {
         for layer in [Layer::Exec, Layer::Sudo, Layer::Shell, Layer::Forward] {
             let approved = resolved(layer, &[Some(5)]);
             let next = command(layer, b"make check");
-            assert!(approved.clear_again(next, Timestamp::UNIX_EPOCH).is_err());
+            assert!(
+                approved
+                    .clear_again(next, HOUR, Timestamp::UNIX_EPOCH)
+                    .is_err()
+            );
         }
     }
 

@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -21,6 +22,9 @@ use crate::record::recording::Recording;
 use crate::record::replay::paint::Painter;
 use crate::record::replay::status::{clock, fit};
 use crate::record::replay::{ENTER, EVENT_COST, SLICE_BYTES, blank, dimensions};
+
+/// Most people who watch one session.
+pub const WATCHERS: usize = 16;
 
 /// How much of a recording's file is whole lines, and whether that is all.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -81,16 +85,23 @@ impl Live {
     /// Takes a seat before the session's screen, on a terminal of that size.
     ///
     /// # Errors
-    /// When the recording cannot be read.
+    /// When the recording cannot be read, or [`WATCHERS`] watch it already.
     pub fn watch(&self, view: TerminalSize) -> Result<Watching, DecodeError> {
+        if Arc::strong_count(&self.audience.seat) > WATCHERS {
+            let full = format!("{WATCHERS} people watch it already");
+            return Err(io::Error::other(full).into());
+        }
+        let written = self.grows();
+        let limit = Arc::new(AtomicU64::new(written.borrow().bytes));
         let tail = Tail {
             file: File::open(&self.path)?,
             at: 0,
-            written: self.grows(),
+            limit: Arc::clone(&limit),
         };
         Ok(Watching {
             screen: LiveScreen::new(Recording::new(tail)?, view),
-            written: self.grows(),
+            limit,
+            written,
             _seat: Arc::clone(&self.audience.seat),
         })
     }
@@ -99,6 +110,8 @@ impl Live {
 /// One watcher's seat. The writer hurries as long as it is taken.
 pub struct Watching {
     screen: LiveScreen<Tail>,
+    /// How far the file may be read.
+    limit: Arc<AtomicU64>,
     written: watch::Receiver<Written>,
     _seat: Arc<()>,
 }
@@ -109,7 +122,10 @@ impl Watching {
     /// # Errors
     /// When the recording cannot be read any more.
     pub fn advance(&mut self, now: Timestamp) -> Result<LiveStep, DecodeError> {
-        self.screen.advance(now, self.written.borrow().over)
+        // Copied out: no lock is held while the file is read, or the writer would wait for its watchers.
+        let written = *self.written.borrow();
+        self.limit.store(written.bytes, Ordering::Relaxed);
+        self.screen.advance(now, written.over)
     }
 
     /// The watcher's terminal got another size.
@@ -123,12 +139,12 @@ impl Watching {
 struct Tail {
     file: File,
     at: u64,
-    written: watch::Receiver<Written>,
+    limit: Arc<AtomicU64>,
 }
 
 impl Read for Tail {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = self.written.borrow().bytes.saturating_sub(self.at);
+        let left = self.limit.load(Ordering::Relaxed).saturating_sub(self.at);
         let read = (&mut self.file).take(left).read(buffer)?;
         self.at += read as u64;
         Ok(read)
@@ -175,6 +191,8 @@ struct LiveScreen<S> {
     marker: Option<String>,
     ended: Option<String>,
     entered: bool,
+    /// Whether the screen was shown as it stood: from then on it is shown however much more comes.
+    caught_up: bool,
 }
 
 impl<S: Read + Seek> LiveScreen<S> {
@@ -189,6 +207,7 @@ impl<S: Read + Seek> LiveScreen<S> {
             marker: None,
             ended: None,
             entered: false,
+            caught_up: false,
         }
     }
 
@@ -209,8 +228,9 @@ impl<S: Read + Seek> LiveScreen<S> {
         }
         let status = self.status(then, now);
         match then {
-            Then::More => self.painter.paint_status(&status, &mut bytes),
-            Then::Wait | Then::Over => {
+            Then::More if !self.caught_up => self.painter.paint_status(&status, &mut bytes),
+            Then::More | Then::Wait | Then::Over => {
+                self.caught_up = true;
                 self.painter
                     .paint(self.emulator.screen(), &status, &mut bytes);
             }
@@ -374,6 +394,39 @@ mod tests {
         assert!(stage.audience.is_there());
         drop(watching);
         assert!(!stage.audience.is_there());
+    }
+
+    #[test]
+    fn neither_the_writer_nor_a_watcher_ever_waits_for_the_other_for_good() {
+        let mut stage = Stage::new();
+        let mut watching = stage.watch();
+        let (done, ended) = std::sync::mpsc::channel();
+        let finished = done.clone();
+        std::thread::spawn(move || {
+            for _ in 0..5_000 {
+                stage.write(b"[0,\"o\",\"a line of output\\r\\n\"]\n");
+            }
+            stage.audience.over();
+            // The file lives as long as its reader.
+            done.send(Some(stage)).unwrap();
+        });
+        std::thread::spawn(move || {
+            while shown(&mut watching).1 != Then::Over {}
+            finished.send(None).unwrap();
+        });
+        let wait = Duration::from_secs(60);
+        let both = [ended.recv_timeout(wait), ended.recv_timeout(wait)];
+        assert!(both.iter().all(Result::is_ok), "one of them stands still");
+    }
+
+    #[test]
+    fn a_session_has_room_for_so_many_watchers_and_no_more() {
+        let stage = Stage::new();
+        let live = Live::new(stage.file.path().to_owned(), Arc::clone(&stage.audience));
+        let seats: Vec<_> = (0..WATCHERS).map(|_| live.watch(view()).unwrap()).collect();
+        assert!(live.watch(view()).is_err());
+        drop(seats);
+        assert!(live.watch(view()).is_ok());
     }
 
     #[test]

@@ -220,12 +220,16 @@ impl Board<'_> {
     ) -> Result<(), String> {
         let leave = self.screen.leave().map_err(failed)?;
         self.send(leave).await?;
-        let (operations, client, size) = (&self.operations, self.client, self.size);
+        let (operations, client, size) = (&self.operations, self.client, &mut self.size);
         let played = match film {
             Film::Replay => theatre::play(operations, client, size, input, session).await,
             Film::Live => theatre::watch(operations, client, size, input, session).await,
         };
         self.screen = Screen::new(self.size.cols(), self.size.rows()).map_err(failed)?;
+        self.dashboard.update(Message::Resized {
+            columns: self.size.cols(),
+            rows: self.size.rows(),
+        });
         if let Err(reason) = played {
             self.dashboard.update(Message::Answered(Err(reason)));
         }

@@ -186,7 +186,8 @@ async fn answer(visit: &Arc<Visit>, client: &Client, start: &Start, input: &mut 
         }
         Some(Command::Watch { session }) => match &start.pty {
             Some(_) => {
-                let watched = theatre::watch(&operations, client, start.size(), input, session);
+                let mut size = start.size();
+                let watched = theatre::watch(&operations, client, &mut size, input, session);
                 watched.await.map(|()| String::new())
             }
             None => Err("watching needs a terminal: ssh -t".to_owned()),

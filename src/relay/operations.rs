@@ -10,7 +10,6 @@ use serde::Serialize;
 
 use super::decision::Asker;
 use super::reception::Visit;
-use super::registry::Message;
 use crate::certificate::fingerprint;
 use crate::dashboard::model::{self, HistoryEntry, HoldView, Snapshot};
 use crate::domain::action::Action;
@@ -30,6 +29,8 @@ pub use memo::Memo;
 
 /// How many sessions and ended requests lists look at.
 const LISTED: u32 = 200;
+/// How many sessions that run lists look at.
+const RUNNING_LISTED: u32 = crate::store::LISTED;
 
 /// A refusal or a failure, in words for the person who asked.
 pub type Refusal = String;
@@ -53,6 +54,14 @@ pub struct Operations<'a> {
     visible: Memo<(Subject, TargetInfo), bool>,
     /// The targets that they may open.
     targets: Memo<(), Vec<TargetView>>,
+}
+
+/// A session that somebody may watch.
+pub struct Running {
+    /// Whose, and where.
+    pub session: SessionSummary,
+    /// The way to its screen.
+    pub live: Live,
 }
 
 /// The groups that may answer a request, which are the same for whoever looks.
@@ -149,18 +158,23 @@ impl<'a> Operations<'a> {
     /// # Errors
     /// When the store fails.
     pub async fn sessions(&self, which: Which) -> Result<Vec<SessionSummary>, Refusal> {
-        let filter = SessionFilter {
+        let store = &self.visit.services.store;
+        let listed = |which, limit| SessionFilter {
             which,
             person: None,
-            limit: LISTED,
+            limit,
         };
-        let mut sessions = self
-            .visit
-            .services
-            .store
-            .sessions(&filter)
-            .await
-            .map_err(failed)?;
+        // Those that run are listed whatever was started and ended after them.
+        let running = store
+            .sessions(&listed(Which::Running, RUNNING_LISTED))
+            .await;
+        let mut sessions = running.map_err(failed)?;
+        if which == Which::All {
+            let latest = store.sessions(&listed(Which::All, LISTED)).await;
+            sessions.extend(latest.map_err(failed)?);
+            sessions.sort_by_key(|session| std::cmp::Reverse((session.started, session.id)));
+            sessions.dedup_by_key(|session| session.id);
+        }
         sessions.retain(|session| session.subject == self.me().subject || self.sees(session));
         Ok(sessions)
     }
@@ -173,7 +187,8 @@ impl<'a> Operations<'a> {
                 owner: &session.subject,
                 target: &session.target,
             };
-            self.may(Action::Watch, resource) || self.may(Action::Replay, resource)
+            let actions = [Action::Watch, Action::Replay, Action::Administer];
+            actions.iter().any(|action| self.may(*action, resource))
         })
     }
 
@@ -248,7 +263,9 @@ impl<'a> Operations<'a> {
     /// When the store fails.
     pub async fn snapshot(&self) -> Result<Snapshot, Refusal> {
         let (sessions, history) = tokio::join!(self.sessions(Which::All), self.history());
-        let waiting = Arc::clone(&self.visit.services.approvals.list().borrow());
+        let listed = self.visit.services.approvals.list().borrow().clone();
+        let waiting =
+            listed.map_err(|problem| format!("what waits could not be read: {problem}"))?;
         Ok(Snapshot {
             now: Timestamp::now(),
             me: self.me().clone(),
@@ -261,11 +278,19 @@ impl<'a> Operations<'a> {
 
     /// Lets the requester know that this person, who may answer it, has a request before them. Nobody waits for that.
     pub fn seen(&self, hold: HoldId) {
-        let services = Arc::clone(&self.visit.services);
-        let name = self.me().name.clone();
-        let tasks = services.tasks.clone();
+        let visit = Arc::clone(self.visit);
+        let tasks = visit.services.tasks.clone();
         tasks.spawn(async move {
-            if let Err(error) = services.approvals.seen(&hold, &name).await {
+            let operations = Operations::new(&visit);
+            let approvals = &visit.services.approvals;
+            let Ok(waiting) = approvals.waiting_hold(&hold).await else {
+                return;
+            };
+            let resource = Resource::Hold(waiting.request());
+            if !operations.may(Action::Approve, resource) {
+                return;
+            }
+            if let Err(error) = approvals.seen(&hold, &operations.me().name).await {
                 tracing::warn!(%hold, %error, "a requester does not learn who looks at their request");
             }
         });
@@ -319,22 +344,18 @@ impl<'a> Operations<'a> {
     ///
     /// # Errors
     /// When they may not, it does not run here, or something fails.
-    pub async fn watch(&self, session: SessionId) -> Result<Live, Refusal> {
+    pub async fn watch(&self, session: SessionId) -> Result<Running, Refusal> {
         let services = &self.visit.services;
         let summary = self.known(session).await?;
-        let resource = Resource::Session {
-            owner: &summary.subject,
-            target: &summary.target,
-        };
-        let permit = self.permit(Action::Watch, resource)?;
-        if let Some(end) = summary.ended {
+        let permit = self.may_watch(&summary)?;
+        if let Some(end) = &summary.ended {
             return Err(format!(
                 "session `{session}` has ended ({}); `replay {session}` shows it",
                 end.how
             ));
         }
         let live = services.registry.live(&session).ok_or_else(|| {
-            format!("session `{session}` runs on another node of the bastion: watch it there")
+            format!("session `{session}` does not run on this node of the bastion (yet): watch it on its own")
         })?;
         let me = self.me();
         let event = AuditEvent::Watched {
@@ -348,10 +369,41 @@ impl<'a> Operations<'a> {
             Tell::Nobody => {}
             Tell::Owner => {
                 let text = format!("{} watches this session", me.name);
-                services.registry.tell(&session, Message::Shown(text));
+                if !services.registry.announce(&session, &me.name, text).await {
+                    return Err("its person could not be told, so it is not shown: their terminal takes nothing".to_owned());
+                }
             }
         }
-        Ok(live)
+        Ok(Running {
+            session: summary,
+            live,
+        })
+    }
+
+    /// Whether they still may watch it.
+    ///
+    /// # Errors
+    /// When they may not any more.
+    pub fn may_watch(&self, session: &SessionSummary) -> Result<Permit, Refusal> {
+        let resource = Resource::Session {
+            owner: &session.subject,
+            target: &session.target,
+        };
+        self.permit(Action::Watch, resource)
+    }
+
+    /// Tells the audit that they watch a session no more.
+    ///
+    /// # Errors
+    /// When it cannot be audited.
+    pub async fn watched(&self, session: SessionId) -> Result<(), Refusal> {
+        let event = AuditEvent::WatchEnded {
+            session,
+            person: self.me().subject.clone(),
+            name: self.me().name.to_string(),
+        };
+        let told = self.visit.services.audit.append(event, Timestamp::now());
+        told.await.map(drop).map_err(failed)
     }
 
     async fn known(&self, session: SessionId) -> Result<SessionSummary, Refusal> {
@@ -395,7 +447,7 @@ impl<'a> Operations<'a> {
             ordered.map_err(failed)
         });
         ordering.await.map_err(failed)??;
-        Ok(format!("{session} ends now"))
+        Ok(format!("{session} is ordered to end"))
     }
 
     /// A certificate for the key that was proved in this connection, as a line for a file.

@@ -5,12 +5,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 use crate::domain::id::SessionId;
+use crate::domain::name::PrincipalName;
 use crate::record::Live;
 
 /// Messages to one session that may wait for its terminal.
 const MESSAGES: usize = 16;
+
+/// How long somebody who was announced is not announced anew.
+const ANNOUNCED: Duration = Duration::from_secs(60);
 
 /// How long a session's terminal may keep a mark from its recording.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -28,6 +33,8 @@ pub enum Message {
 struct Running {
     messages: mpsc::Sender<Message>,
     live: Option<Live>,
+    /// Who was announced, and when.
+    announced: Vec<(PrincipalName, Instant)>,
     end: watch::Sender<Option<String>>,
 }
 
@@ -83,6 +90,7 @@ impl Registry {
         let running = Running {
             messages: sender,
             live: None,
+            announced: Vec::new(),
             end: order,
         };
         self.0
@@ -131,6 +139,30 @@ impl Registry {
         if let Some(running) = sessions.get(session) {
             let _ = running.messages.try_send(message);
         }
+    }
+
+    /// Tells a session's terminal that somebody is there now, once a while for each of them; whether it was told, or is not
+    /// told anew yet.
+    pub async fn announce(&self, session: &SessionId, name: &PrincipalName, text: String) -> bool {
+        let messages = {
+            let now = Instant::now();
+            let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(running) = sessions.get_mut(session) else {
+                return false;
+            };
+            let recent = |(_, at): &(PrincipalName, Instant)| now.duration_since(*at) < ANNOUNCED;
+            running.announced.retain(recent);
+            if running.announced.iter().any(|(known, _)| known == name) {
+                return true;
+            }
+            running.messages.clone()
+        };
+        let told = messages.send_timeout(Message::Shown(text), PATIENCE).await;
+        let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Ok(()), Some(running)) = (&told, sessions.get_mut(session)) {
+            running.announced.push((name.clone(), Instant::now()));
+        }
+        told.is_ok()
     }
 
     /// Has the recording of a session mark something, and waits until it takes that; tells whether it did, before its

@@ -10,18 +10,22 @@ use russh::ChannelMsg;
 use tokio::time::Instant;
 
 use super::client::{Client, Ending, Side};
-use super::operations::Operations;
+use super::operations::{Operations, Running};
 use super::reception::Visit;
 use crate::domain::id::SessionId;
 use crate::domain::recording::SessionSummary;
 use crate::flow::{Drain, Item};
 use crate::record::{
-    AtEnd, IDLE, LEAVE, Live, Player, PlayerCommand, Recording, ReplayOptions, TerminalSize, Then,
+    AtEnd, IDLE, LEAVE, Player, PlayerCommand, Recording, ReplayOptions, TerminalSize, Then,
     dump as dump_text, player_command, summary,
 };
 
 /// How often the clock of a session that shows nothing new moves.
 const TICK: Duration = Duration::from_secs(1);
+/// How often it is asked whether somebody who watches still may.
+const STILL_MAY: Duration = Duration::from_secs(10);
+/// What a session that shows more than can be followed leaves to everybody else.
+const BREATH: Duration = Duration::from_millis(5);
 /// Shortest time between two drawings of a running session.
 const FRAME: Duration = Duration::from_millis(20);
 
@@ -34,6 +38,7 @@ pub async fn run(
     session: Option<SessionId>,
 ) -> Ending {
     let operations = Operations::new(visit);
+    let mut size = size;
     let played = async {
         let session = match session {
             Some(session) => session,
@@ -42,7 +47,7 @@ pub async fn run(
                 None => return Ok(()),
             },
         };
-        play(&operations, client, size, input, session).await
+        play(&operations, client, &mut size, input, session).await
     };
     match played.await {
         Ok(()) => Ending::Status(0),
@@ -60,7 +65,7 @@ pub async fn run(
 pub async fn play(
     operations: &Operations<'_>,
     client: &Client,
-    size: TerminalSize,
+    size: &mut TerminalSize,
     input: &mut Drain,
     session: SessionId,
 ) -> Result<(), String> {
@@ -79,26 +84,28 @@ pub async fn play(
 pub async fn watch(
     operations: &Operations<'_>,
     client: &Client,
-    size: TerminalSize,
+    size: &mut TerminalSize,
     input: &mut Drain,
     session: SessionId,
 ) -> Result<(), String> {
-    let live = operations.watch(session).await?;
-    let watched = follow(operations, &live, client, size, input).await;
+    let running = operations.watch(session).await?;
+    let watched = follow(operations, &running, client, size, input).await;
     let _ = client.data(Bytes::from_static(LEAVE)).await;
+    operations.watched(session).await?;
     watched
 }
 
 async fn follow(
     operations: &Operations<'_>,
-    live: &Live,
+    running: &Running,
     client: &Client,
-    size: TerminalSize,
+    size: &mut TerminalSize,
     input: &mut Drain,
 ) -> Result<(), String> {
-    let mut grows = live.grows();
-    let sitting = live.clone();
-    let seat = tokio::task::spawn_blocking(move || sitting.watch(size));
+    let mut grows = running.live.grows();
+    let (sitting, view) = (running.live.clone(), *size);
+    let seat = tokio::task::spawn_blocking(move || sitting.watch(view));
+    let mut check = tokio::time::interval(STILL_MAY);
     let mut seat = seat.await.map_err(failed)?.map_err(failed)?;
     loop {
         grows.mark_unchanged();
@@ -109,7 +116,7 @@ async fn follow(
         }
         let due = async {
             match step.then {
-                Then::More => {}
+                Then::More => tokio::time::sleep(BREATH).await,
                 Then::Wait => {
                     let _ = tokio::time::timeout(TICK, grows.changed()).await;
                     tokio::time::sleep(FRAME).await;
@@ -126,12 +133,16 @@ async fn follow(
                     }
                 }
                 Some(Item::Message(ChannelMsg::WindowChange { col_width, row_height, .. })) => {
-                    seat.resize(TerminalSize::near(col_width, row_height));
+                    *size = TerminalSize::near(col_width, row_height);
+                    seat.resize(*size);
                 }
                 Some(Item::Message(_) | Item::Extended(..)) => {}
                 None => return Ok(()),
             },
             () = operations.draining() => return Err("the bastion is stopping; connect again".to_owned()),
+            _ = check.tick() => {
+                operations.may_watch(&running.session)?;
+            }
             () = due => {}
         }
     }
@@ -150,11 +161,11 @@ async fn perform(
     operations: &Operations<'_>,
     recording: Recording<File>,
     client: &Client,
-    size: TerminalSize,
+    size: &mut TerminalSize,
     input: &mut Drain,
 ) -> Result<(), String> {
     let options = ReplayOptions {
-        view: size,
+        view: *size,
         idle: IDLE,
         at_end: AtEnd::Stay,
     };
@@ -184,7 +195,8 @@ async fn perform(
             item = input.next() => match item {
                 Some(Item::Data(data)) => player_command(data.bytes()),
                 Some(Item::Message(ChannelMsg::WindowChange { col_width, row_height, .. })) => {
-                    player.resize(TerminalSize::near(col_width, row_height));
+                    *size = TerminalSize::near(col_width, row_height);
+                    player.resize(*size);
                     Vec::new()
                 }
                 Some(Item::Message(_) | Item::Extended(..)) => Vec::new(),

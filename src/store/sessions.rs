@@ -131,8 +131,9 @@ impl Store {
         let rows = self
             .timed(async {
                 Ok(sqlx::query(
-                    "SELECT summary, end_order FROM sessions \
-                     WHERE node = $1 AND ended IS NULL AND end_order IS NOT NULL LIMIT $2",
+                    "SELECT id, end_order FROM sessions \
+                     WHERE node = $1 AND ended IS NULL AND end_order IS NOT NULL \
+                     ORDER BY started, id LIMIT $2",
                 )
                 .bind(node.as_str())
                 .bind(listed(LISTED))
@@ -143,8 +144,12 @@ impl Store {
         let mut orders = Vec::new();
         for row in &rows {
             let (session, order): (String, String) = (row.try_get(0)?, row.try_get(1)?);
-            let session: SessionSummary = from_json("a session", &session)?;
-            orders.push((session.id, from_json("an order to end a session", &order)?));
+            let order = from_json("an order to end a session", &order);
+            match (session.parse(), order) {
+                (Ok(session), Ok(order)) => orders.push((session, order)),
+                // One that cannot be read must not keep the others from being obeyed.
+                (_, _) => tracing::error!(%session, "an order to end a session cannot be read"),
+            }
         }
         Ok(orders)
     }

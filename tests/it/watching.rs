@@ -63,6 +63,7 @@ fn a_session_is_watched_from_its_screen_as_it_stands_and_its_person_is_told() {
     watching.wait_for("ended (0)");
     watching.press(&["q"]);
     watching.wait_for("closed");
+    scene.world.bastion.wait_for_event("watch_ended");
     let event = scene.world.bastion.wait_for_event("watched");
     assert_eq!(event["name"], "carol@example.test");
     assert_eq!(event["session"], session);
@@ -187,5 +188,5 @@ fn the_dashboard_watches_and_ends_the_chosen_session() {
     dashboard.wait_for("lunch");
     dashboard.press(&["Enter"]);
     terminal.wait_for("ended by carol@example.test: \"lunch\"");
-    dashboard.wait_for("ends now");
+    dashboard.wait_for("ordered to end");
 }

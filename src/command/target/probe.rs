@@ -264,11 +264,12 @@ impl Prober<'_> {
                     text: visible(&request.text()),
                     account: account(),
                 };
+                // What is never signed is no signature; what is, is handed out only when its record is kept.
+                let Ok(signature) = self.authority.sign_probe(request, checked, now) else {
+                    return Ok(agent::failure());
+                };
                 self.audit.append(event, now).await?;
-                match self.authority.sign_probe(request, checked, now) {
-                    Ok(signature) => Ok(agent::signature(&signature)?),
-                    Err(_) => Ok(agent::failure()),
-                }
+                Ok(agent::signature(&signature)?)
             }
             (Ok(_), Agent::Refuses | Agent::None) | (Err(_), _) => Ok(agent::failure()),
         }

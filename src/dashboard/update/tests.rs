@@ -7,6 +7,7 @@ use crate::dashboard::tests::{
     requirements, resolved, restart, snapshot,
 };
 use crate::domain::action::Requirements;
+use crate::domain::command::Layer;
 use crate::domain::hold::{Answered, Hold, REASON_CHARS, Times};
 
 fn three() -> Dashboard {
@@ -96,7 +97,9 @@ fn an_approval_for_more_than_once_is_given_only_where_policy_lets_it() {
         again_for: Some(Duration::from_secs(900)),
         ..requirements(1, 10)
     };
-    let hold = Hold::open(request(9, "id"), rule, at(0));
+    let mut line = request(9, "id");
+    line.command.layer = Layer::Line;
+    let hold = Hold::open(line, rule, at(0));
     let mut dashboard = Dashboard::new(snapshot(vec![may_answer(hold)]), 80, 24);
     for (tabs, expected) in [(0, Times::Once), (1, Times::Again), (2, Times::Once)] {
         let mut dashboard = dashboard.clone();

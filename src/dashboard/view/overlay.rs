@@ -138,7 +138,7 @@ fn state(dialogue: &Dialogue, sending: bool) -> Line<'static> {
 
 /// For how often it is approved, where the approver may choose.
 fn times(dialogue: &Dialogue) -> Line<'static> {
-    let longest = dialogue.shown.hold.requirements().again_for;
+    let longest = dialogue.shown.hold.again_for();
     match (longest.filter(|_| dialogue.may_repeat()), dialogue.times) {
         (None, _) => Line::default(),
         (Some(_), Times::Once) => Line::styled("for this once (tab changes)", theme::quiet()),
@@ -146,7 +146,7 @@ fn times(dialogue: &Dialogue) -> Line<'static> {
             let time = clock(SignedDuration::from_secs(
                 longest.as_secs().try_into().unwrap_or(i64::MAX),
             ));
-            let words = format!("and again in this session for {time} (tab changes)");
+            let words = format!("and again for {time}, wherever in this session (tab changes)");
             Line::styled(words, theme::warning())
         }
     }

@@ -83,6 +83,9 @@ impl Running<'_, '_> {
         action: Action,
         requirements: &Requirements,
     ) -> Result<Option<Clearance>, InputEnd> {
+        let Some(longest) = requirements.again_for else {
+            return Ok(None);
+        };
         let side = self.side;
         let services = &side.visit.services;
         let now = Timestamp::now();
@@ -98,7 +101,7 @@ impl Running<'_, '_> {
                 && policy.would_do(resolved.hold().approvals(), &request, requirements, now)
         };
         let found = self.repeatable.iter().find_map(|resolved| {
-            let clearance = resolved.clear_again(command.clone(), now).ok()?;
+            let clearance = resolved.clear_again(command.clone(), longest, now).ok()?;
             would_do(resolved).then(|| (clearance, resolved.hold().request().hold.clone()))
         });
         let Some((clearance, hold)) = found else {

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::{InputEnd, Running, broken, failed};
+use crate::approval::News;
 use crate::domain::command::{Command, Layer};
 use crate::domain::gate::{Effect, Event, Gate, Watch};
 use crate::domain::hold::Clearance;
@@ -94,8 +95,18 @@ impl Running<'_, '_> {
         let (mut gate, mut effects) = gate.step(event);
         let _waiting = self.side.visit.pulse.waiting();
         while let Some(hold) = gate.held().cloned() {
-            let waiting = self.side.visit.services.approvals.wait(&hold);
-            let ended = waiting.ended().await;
+            let mut waiting = self.side.visit.services.approvals.wait(&hold);
+            let ended = loop {
+                match waiting.next().await {
+                    Ok(News::Ended(resolved)) => break Ok(*resolved),
+                    Ok(heard) => {
+                        if let Some(text) = heard.told() {
+                            self.tell(&text).await?;
+                        }
+                    }
+                    Err(error) => break Err(error),
+                }
+            };
             let event = self.resolved(&gate, ended).await?;
             (gate, effects) = gate.step(event);
         }
