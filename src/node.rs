@@ -134,17 +134,7 @@ impl Node {
         });
         let beating_stop = CancellationToken::new();
         let beating = tokio::spawn(live(&services, beating_stop.clone()));
-        let following = Arc::clone(&services);
-        services.tasks.spawn(async move {
-            tokio::select! {
-                () = following.approvals.follow() => {}
-                () = following.draining.cancelled() => {}
-            }
-        });
-        let obeying = Arc::clone(&services);
-        services
-            .tasks
-            .spawn(async move { obeying.obey_end_orders().await });
+        look_out(&services);
         let listening = sockets
             .into_iter()
             .map(|socket| tokio::spawn(relay::listener::listen(Arc::clone(&services), socket)))
@@ -324,6 +314,20 @@ async fn listen(address: &std::net::SocketAddr) -> Result<TcpListener, NodeError
         cause,
     };
     TcpListener::bind(address).await.map_err(failed)
+}
+
+/// Looks out for what other nodes decide: answers to what waits here, and ends of sessions that run here.
+fn look_out(services: &Arc<Services>) {
+    let following = Arc::clone(services);
+    services.tasks.spawn(async move {
+        tokio::select! {
+            () = following.approvals.follow() => {}
+            () = following.draining.cancelled() => {}
+        }
+    });
+    let obeying = Arc::clone(services);
+    let tasks = &services.tasks;
+    tasks.spawn(async move { obeying.obey_end_orders().await });
 }
 
 /// Ends in store and audit what an earlier run of this node could not.
