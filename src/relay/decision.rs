@@ -30,11 +30,14 @@ pub enum Decision {
 }
 
 /// Puts the questions of one person about one login on one target.
+#[derive(Clone)]
 pub struct Asker<'a> {
     visit: &'a Arc<Visit>,
     target: &'a TargetInfo,
     login: &'a LoginName,
     reason: Option<String>,
+    /// When they asked, where that was before now: what was asked in time is not cut off while it waits.
+    since: Option<Timestamp>,
 }
 
 impl<'a> Asker<'a> {
@@ -45,6 +48,7 @@ impl<'a> Asker<'a> {
             target,
             login,
             reason: None,
+            since: None,
         }
     }
 
@@ -52,6 +56,14 @@ impl<'a> Asker<'a> {
     pub fn because(self, reason: Option<&str>) -> Self {
         Self {
             reason: reason.map(str::to_owned),
+            ..self
+        }
+    }
+
+    /// The same questions about what they asked for then.
+    pub fn asked_at(self, then: Timestamp) -> Self {
+        Self {
+            since: Some(then),
             ..self
         }
     }
@@ -76,7 +88,8 @@ impl<'a> Asker<'a> {
     }
 
     fn ask(&self, action: Action, command: Option<&Command>, reading: Option<&Reading>) -> Verdict {
-        if !self.visit.identified.identity().holds(Timestamp::now()) {
+        let asked = self.since.unwrap_or_else(Timestamp::now);
+        if !self.visit.identified.identity().holds(asked) {
             return Verdict::Deny(Denial::SignInEnded);
         }
         let question = Question {

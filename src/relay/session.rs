@@ -35,6 +35,8 @@ use crate::record::{RecordError, Recorder};
 use agents::AtTerminal;
 use course::Course;
 
+/// How long before the end of their sign-in somebody at a terminal is told.
+const ENDING: Duration = Duration::from_secs(5 * 60);
 /// How long a client that does not read may keep a session that was ordered to end.
 const LAST_WORDS: Duration = Duration::from_millis(250);
 
@@ -320,9 +322,16 @@ impl Session<'_> {
     /// recorded too; a recording that fails ends the session by itself.
     async fn pass_on(&self, mut entry: Entry, recorder: &Recorder) {
         let mut notices = self.visit.notices.listen();
+        let ending = Box::pin(self.sign_in_ends());
+        tokio::pin!(ending);
+        let mut told = false;
         loop {
             let message = tokio::select! {
                 Some(message) = entry.messages.recv() => message,
+                text = &mut ending, if !told => {
+                    told = true;
+                    Message::Shown(text)
+                }
                 notice = notices.next() => Message::Shown(notice),
             };
             let now = Timestamp::now();
@@ -337,6 +346,20 @@ impl Session<'_> {
                 }
             }
         }
+    }
+
+    /// Waits until the person's sign-in is about to end, and says so. What runs without a terminal is not disturbed.
+    async fn sign_in_ends(&self) -> String {
+        if self.side == Side::Pipes {
+            return std::future::pending().await;
+        }
+        let ends = self.visit.identified.identity().valid_until();
+        let left = Duration::try_from(ends.duration_since(Timestamp::now())).unwrap_or_default();
+        tokio::time::sleep(left.saturating_sub(ENDING)).await;
+        let time = ends.strftime("%H:%M:%S UTC");
+        format!(
+            "your sign-in ends at {time}: what you ask for after that is refused until you connect again"
+        )
     }
 
     fn asker(&self) -> Asker<'_> {

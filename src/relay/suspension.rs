@@ -283,7 +283,11 @@ pub async fn release(
     resolved: &Resolved,
     command: Command,
 ) -> Result<Result<Clearance, String>, AuditError> {
-    let reading = &resolved.hold().request().reading;
+    let hold = resolved.hold();
+    let (asker, reading) = (
+        asker.clone().asked_at(hold.created()),
+        &hold.request().reading,
+    );
     if let Some(why) = stricter_now(&asker.decide(&command, reading).1, resolved) {
         return Ok(Err(why));
     }

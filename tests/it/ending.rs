@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::harness::sshd::PROMPT;
+use crate::harness::person::wait_until_held;
 use crate::harness::{Options, PATIENCE, World, eventually};
 
 #[test]
@@ -155,7 +155,9 @@ fn an_open_shell_runs_nothing_more_when_the_sign_in_has_ended() {
     let world = World::with(options);
     let alice = world.person("alice");
     let terminal = alice.terminal(120, 40, &["-t", "web1"]);
-    terminal.wait_for(PROMPT);
+    terminal.wait_for("your sign-in ends at");
+    let mut held = alice.spawn_ssh(&["db1", "echo ran"]);
+    let id = wait_until_held(&mut held);
     // Signed in for a minute; the shell outlives it.
     let refused = eventually(PATIENCE * 3, || {
         terminal.enter("echo $((40 + 2))");
@@ -165,6 +167,12 @@ fn an_open_shell_runs_nothing_more_when_the_sign_in_has_ended() {
             .then_some(())
     });
     refused.expect("the end of the sign-in is noticed");
+    // What was asked for in time is not cut off while it waits.
+    let carol = world.person("carol");
+    carol
+        .ssh(&["bastion", "approve", &id, "-m", "ok"])
+        .expect_success();
+    assert_eq!(held.finish().expect_success().text(), "ran\n");
 }
 
 #[test]
