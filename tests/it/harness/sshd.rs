@@ -272,15 +272,18 @@ pub(crate) fn fingerprint(file: &Path) -> String {
 /// Start files of every shell, which give it the [`PROMPT`] and keep it quiet.
 fn write_profiles(home: &Path) {
     let files = [
-        (".bash_profile", "PS1='@'\nunset PROMPT_COMMAND HISTFILE\n"),
+        (
+            ".bash_profile",
+            "cd\nPS1='@'\nunset PROMPT_COMMAND HISTFILE\n",
+        ),
         (
             ".zshrc",
-            "export LANG=C.UTF-8\nPROMPT='@'\nunset HISTFILE\nunsetopt prompt_sp\n",
+            "cd\nexport LANG=C.UTF-8\nPROMPT='@'\nunset HISTFILE\nunsetopt prompt_sp\n",
         ),
-        (".profile", "export LANG=C.UTF-8\nPS1='@'\n"),
+        (".profile", "cd\nexport LANG=C.UTF-8\nPS1='@'\n"),
         (
             ".config/fish/config.fish",
-            "function fish_prompt; printf '@'; end\nfunction fish_title; end\nset -g fish_greeting\n",
+            "cd\nfunction fish_prompt; printf '@'; end\nfunction fish_title; end\nset -g fish_greeting\n",
         ),
         (".hushlogin", ""),
     ];
