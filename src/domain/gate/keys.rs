@@ -19,10 +19,16 @@ pub(super) struct Keys {
     passed: Vec<u8>,
     /// Whether the line may hold a substitution, which some shells run to complete it.
     substitutes: bool,
+    /// What characters may be keys that run the line or open an editor for it, as in the command mode of vi.
+    commands: &'static [u8],
 }
 
 const TAB: u8 = b'\t';
 const ENTER: [&[u8]; 2] = [b"\r", b"\n"];
+/// In vi's command mode this takes away the mark of a comment, and runs what was one.
+const COMMENT: &[u8] = b"#";
+/// The same, and what opens an editor, of which what is written there is run.
+const COMMANDS: &[u8] = b"#v";
 
 impl Keys {
     pub(super) fn reader(&self) -> Reader {
@@ -66,7 +72,7 @@ impl Keys {
         Some(self.before_tab(bytes, keystroke::next(bytes)?))
     }
 
-    /// Behind a substitution, which some shells run to complete it, Tab is a stop.
+    /// Behind a substitution, which some shells run to complete it, Tab is a stop; behind Escape, what may be a command.
     fn before_tab<'a>(
         &self,
         bytes: &'a [u8],
@@ -78,7 +84,7 @@ impl Keys {
         let mut runs = self.substitutes;
         let stop = edit.iter().position(|byte| {
             runs |= substitutes(*byte) || recalls(&[*byte]);
-            runs && *byte == TAB
+            (runs && *byte == TAB) || self.commands.contains(byte)
         });
         match stop {
             None => (stroke, rest),
@@ -93,14 +99,36 @@ impl Keys {
         }
     }
 
-    fn note(&mut self, stroke: &Stroke<'_>) {
+    fn note(&mut self, stroke: &Stroke<'_>, begun: bool) {
         match stroke {
             Stroke::Edit(edit) => {
                 self.substitutes |= recalls(edit) || edit.iter().any(|byte| substitutes(*byte));
+                self.escaped(edit, begun);
             }
-            Stroke::Interrupt => self.substitutes = false,
-            Stroke::Submit(key) if ENTER.contains(key) => self.substitutes = false,
-            Stroke::Submit(_) | Stroke::PasteMark(..) | Stroke::Unfinished(_) => {}
+            Stroke::Interrupt => self.at_new_line(),
+            Stroke::Submit(key) if ENTER.contains(key) => self.at_new_line(),
+            Stroke::Submit(key) => self.escaped(key, begun),
+            Stroke::PasteMark(..) | Stroke::Unfinished(_) => {}
+        }
+    }
+
+    fn at_new_line(&mut self) {
+        self.substitutes = false;
+        self.commands = b"";
+    }
+
+    /// What characters may be commands once this key went out: where it is unbound, Escape is a key of its own.
+    fn escaped(&mut self, key: &[u8], begun: bool) {
+        if self.reader != Reader::Unknown || key.first() != Some(&keystroke::ESCAPE) {
+            return;
+        }
+        match key {
+            // Readline binds these everywhere.
+            [_, b'[' | b'O', b'A'..=b'D' | b'F' | b'H'] if !begun => {
+                self.commands = self.commands.max(COMMENT);
+            }
+            _ if !begun && keystroke::answer_length(key).is_some() => {}
+            _ => self.commands = COMMANDS,
         }
     }
 }
@@ -153,7 +181,7 @@ impl Gate {
             let (stroke_bytes, _) = left.split_at(left.len() - rest.len());
             let unsent = stroke_bytes.get(sent..).unwrap_or_default();
             let fate = keys.fate(&stroke, sent > 0);
-            keys.note(&stroke);
+            keys.note(&stroke, sent > 0);
             let before = sent.min(stroke_bytes.len());
             match fate {
                 Fate::Pass => passed.extend_from_slice(unsent),

@@ -441,6 +441,32 @@ fn tab_waits_where_a_line_may_come_from_the_history_and_goes_out_when_it_runs_no
 }
 
 #[test]
+fn behind_escape_what_may_be_a_command_is_a_question_until_the_next_line() {
+    for (escape, stops) in [
+        (&b"\x1bb"[..], &b"v#"[..]),
+        (b"\x1b[1;5D", b"v#"),
+        (b"\x1b[D", b"#"),
+        (b"\x1b[24;80R", b""),
+    ] {
+        for key in [b'v', b'#'] {
+            let keys = [key];
+            let (gate, _) = typed(open(Watch::Keys), &[b"#v", escape, b"x", &[key]].concat());
+            let expected = stops.contains(&key).then_some((&keys[..], Watch::Keys));
+            assert_eq!(gate.withheld(), expected, "{escape:?}");
+        }
+        let (_, effects) = typed(open(Watch::Keys), &[escape, b"\x03#v"].concat());
+        assert!(!effects.contains(&Effect::ReadLine), "{escape:?}");
+    }
+    let (gate, _) = typed(open(Watch::Keys), b"\x1b");
+    let (gate, _) = gate.step(Event::Lull);
+    let (gate, _) = typed(gate, b"[Ax");
+    let (gate, _) = typed(gate, b"v");
+    assert_eq!(gate.withheld(), Some((&b"v"[..], Watch::Keys)));
+    let (_, effects) = typed(read_by(Reader::Editor), b"\x1bb#v");
+    assert_eq!(effects, [forwarded(b"\x1bb#v")]);
+}
+
+#[test]
 fn completing_a_line_with_a_substitution_is_a_question() {
     let (gate, effects) = typed(open(Watch::Keys), b"ls\t $(id\t");
     assert_eq!(effects, [forwarded(b"ls\t $(id"), Effect::ReadLine]);

@@ -21,12 +21,19 @@ const CLEAR_LINE: &[u8] = b"\x05\x15";
 
 /// Tab.
 const COMPLETE: &[u8] = b"\t";
+const CONTROL_X: u8 = 0x18;
 /// Keys that do nothing on an empty line, but for its end: Enter, and Ctrl-D.
 const NOTHING: [&[u8]; 4] = [b"\r", b"\n", b"\t", b"\x04"];
 
 /// Whether something in a line may run when it is completed.
 fn may_run(line: &Line) -> bool {
     line.bytes.iter().any(|byte| matches!(byte, b'(' | b'`'))
+}
+
+/// Whether a key may open an editor, and have run what is written there, whatever line stood before: what begins with
+/// Ctrl-X, and `v` as vi has it.
+fn opens_editor(key: &[u8]) -> bool {
+    matches!(key, [CONTROL_X, ..] | [.., b'v'])
 }
 
 fn is_empty(line: &Line) -> bool {
@@ -148,8 +155,10 @@ impl Running<'_, '_> {
                         return Ok(Event::Harmless);
                     } else {
                         // Such a key may open an editor, and run what is written there.
-                        key.filter(|key| is_empty(&line) && !NOTHING.contains(key))
-                            .map(|_| "a key that may do more than to edit the line")
+                        key.filter(|key| {
+                            opens_editor(key) || is_empty(&line) && !NOTHING.contains(key)
+                        })
+                        .map(|_| "a key that may do more than to edit the line")
                     };
                     line.reading.unknowns.extend(doubt.map(|reason| Unknown {
                         reason: reason.to_owned(),
