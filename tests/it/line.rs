@@ -4,9 +4,13 @@ mod adversary;
 
 mod attacks;
 
+mod editing;
+
 mod nested;
 
 mod scenes;
+
+mod secrets;
 
 mod stage;
 

@@ -111,6 +111,18 @@ impl Terminal {
         self.wait_until(&format!("`{text}`"), |screen| screen.contains(text))
     }
 
+    /// Waits until the cursor is in that column, counted from 0.
+    pub(crate) fn wait_for_cursor(&self, column: u16) {
+        let shown = || {
+            let mut ask = self.tmux("display-message");
+            run(ask.args(["-p", "#{cursor_x}"])).expect_success().text()
+        };
+        let there = eventually(PATIENCE, || {
+            (shown().trim() == column.to_string()).then_some(())
+        });
+        assert!(there.is_some(), "it is in {}:\n{}", shown(), self.screen());
+    }
+
     /// Waits until the screen is as `expected` says; gives the screen.
     pub(crate) fn wait_until(&self, what: &str, expected: impl Fn(&str) -> bool) -> String {
         let shown = eventually(PATIENCE, || {
