@@ -35,6 +35,9 @@ pub(super) fn can_escape(name: &str, words: &[Word], situation: Situation) -> bo
     if let Some(harmless) = sql::is_harmless(name, arguments) {
         return !harmless && !uses::is_tame(&names, arguments);
     }
+    if name == "perf" && measures(arguments) {
+        return false;
+    }
     if is_listed(&names) {
         return !(uses::is_tame(&names, arguments) || sends_mail(name, arguments, situation));
     }
@@ -63,6 +66,33 @@ pub(super) fn can_escape(name: &str, words: &[Word], situation: Situation) -> bo
             .iter()
             .find_map(|name| uses::is_triggered(name, arguments))
             .unwrap_or(false),
+    }
+}
+
+/// Whether a program only asks a service what its input says, which is known.
+pub(super) fn only_asks(name: &str, words: &[Word], text: &str) -> bool {
+    let arguments = words.get(1..).unwrap_or_default();
+    match name {
+        "redis-cli" => text.lines().all(|line| {
+            let asked = line
+                .split_whitespace()
+                .map(|word| Word::Fixed(word.to_owned()));
+            let all: Vec<Word> = arguments.iter().cloned().chain(asked).collect();
+            !line.contains(['"', '\'', '\\']) && asks_redis(&all)
+        }),
+        // What it is to do is told to the proxy's own socket.
+        "socat" => {
+            let plain = |word: &Word| {
+                let place = word.fixed().unwrap_or_default();
+                let socket = place.trim_start_matches("UNIX-CONNECT:");
+                matches!(place, "-" | "stdio")
+                    || (socket.starts_with("/")
+                        && socket.contains("haproxy")
+                        && !socket.contains([',', ':', '!']))
+            };
+            text.starts_with("show ") && arguments.len() == 2 && arguments.iter().all(plain)
+        }
+        _ => sql::is_asked(name, arguments, text),
     }
 }
 
@@ -227,6 +257,38 @@ pub(super) fn asks_redis(arguments: &[Word]) -> bool {
         }
     }
     looks
+}
+
+/// `perf stat -p 1 sleep 5`, `perf report --stdio`: what is measured is there already, or only waits.
+fn measures(arguments: &[Word]) -> bool {
+    let fixed: Option<Vec<&str>> = arguments.iter().map(Word::fixed).collect();
+    let Some(["stat" | "record" | "report" | "list", left @ ..]) = fixed.as_deref() else {
+        return false;
+    };
+    let printed =
+        !fixed.iter().flatten().any(|text| *text == "report") || left.contains(&"--stdio");
+    let number = |text: &str| {
+        text.bytes()
+            .all(|b| b.is_ascii_digit() || b",-.".contains(&b))
+    };
+    let mut left = left;
+    loop {
+        left = match left {
+            [] => return printed,
+            ["sleep", time] | ["--", "sleep", time] => return number(time),
+            ["-p" | "-t" | "-C" | "-F" | "-I" | "-r", value, rest @ ..] if number(value) => rest,
+            ["-o" | "-i" | "-e", value, rest @ ..]
+                if !value.starts_with('-') && !value.ends_with(".c") && !value.ends_with(".o") =>
+            {
+                rest
+            }
+            [
+                "-a" | "-g" | "-d" | "-A" | "--stdio" | "--no-children",
+                rest @ ..,
+            ] => rest,
+            _ => return false,
+        };
+    }
 }
 
 /// `… | mail -s subject somebody`: its input is the letter, and without a terminal no line of it is a command.

@@ -12,6 +12,8 @@ mod expansion;
 
 mod plain;
 
+mod printed;
+
 mod shuck;
 
 use std::panic::{UnwindSafe, catch_unwind};
@@ -19,6 +21,7 @@ use std::panic::{UnwindSafe, catch_unwind};
 use crate::domain::command::PARSED_BYTES;
 
 const INCOMPLETE: &str = "text that is not complete shell syntax";
+const TOO_LONG: &str = "a command that is too long to read";
 /// Most brackets, backquotes and block words in a text, so also the deepest nesting. Both parsers recurse.
 const OPENINGS: usize = 96;
 /// Most operators between commands in one text: a parser's tree is as deep as its longest chain.
@@ -39,6 +42,8 @@ pub(super) struct RawCommand {
     pub(super) drained: bool,
     /// Whether its own redirections give it another input.
     pub(super) reopens: bool,
+    /// The text that its own redirection gives it for input, where that is certain.
+    pub(super) said: Option<String>,
     /// What it writes to by its own redirections, raw.
     pub(super) writes: Vec<String>,
 }
@@ -88,6 +93,27 @@ pub(super) struct Script {
 
 /// Parses a text with both parsers, where it needs any; the error is a reason for people.
 pub(super) fn parse(text: &str) -> Result<Script, &'static str> {
+    if text.len() > PARSED_BYTES {
+        return Err(TOO_LONG);
+    }
+    let Some((told, times)) = printed::unfolded(text) else {
+        return parse_as_it_is(text);
+    };
+    let mut script = parse_as_it_is(&told)?;
+    script.feeds = true;
+    let printing = || RawCommand {
+        words: vec!["cat".to_owned()],
+        fed: true,
+        drained: true,
+        ..RawCommand::default()
+    };
+    script
+        .commands
+        .splice(0..0, std::iter::repeat_with(printing).take(times));
+    Ok(script)
+}
+
+fn parse_as_it_is(text: &str) -> Result<Script, &'static str> {
     limits(text)?;
     plain::parse(text).map_or_else(|| parsed(text), Ok)
 }
@@ -158,7 +184,7 @@ fn guarded<T>(
 
 fn limits(text: &str) -> Result<(), &'static str> {
     if text.len() > PARSED_BYTES {
-        return Err("a command that is too long to read");
+        return Err(TOO_LONG);
     }
     if text
         .chars()

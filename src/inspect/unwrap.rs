@@ -111,6 +111,8 @@ struct Context {
     shared: bool,
     drained: bool,
     elevated: bool,
+    /// The text that is all of its input, where that is certain.
+    told: Option<String>,
     /// Whether a plain POSIX shell reads the text, which knows no `$'…'`.
     plain: bool,
     depth: usize,
@@ -122,6 +124,7 @@ impl Context {
         inner.wrappers.push(wrapper.to_owned());
         inner.plain = listed(PLAIN, wrapper) || (inner.plain && !listed(SHELLS, wrapper));
         inner.depth += 1;
+        inner.told = None;
         inner
     }
 }
@@ -267,11 +270,12 @@ impl<'a> Reader<'a> {
         self.evaluated.extend(script.evaluated.iter().cloned());
         self.paths(&script, &context);
         let mut passed = Passed::of(&script);
-        for command in &script.commands {
+        for (at, command) in script.commands.iter().enumerate() {
             let clients = context.clients && (!command.fed || passed.reaches(command));
             passed.behind(command);
             let context = Context {
                 clients,
+                told: told(&script, at).filter(|_| text.matches("<<").count() < 2),
                 ..context.clone()
             };
             self.command(command, &context);
@@ -318,6 +322,7 @@ impl<'a> Reader<'a> {
             if !word.fixed().is_some_and(|path| listed(STREAMS, path)) {
                 self.reading.paths.push(word.shown().to_owned());
             }
+            self.connects(&word);
         }
         for path in &script.inputs {
             let (word, risk) = word::resolve(path);
@@ -331,6 +336,14 @@ impl<'a> Reader<'a> {
             if !file {
                 self.reading.paths.push(word.shown().to_owned());
             }
+            self.connects(&word);
+        }
+    }
+
+    /// `< /dev/tcp/host/port`
+    fn connects(&mut self, word: &Word) {
+        if CONNECTIONS.iter().any(|folder| word.begins(folder)) {
+            self.unknown_at("a connection that the shell itself opens", word.shown());
         }
     }
 
@@ -430,6 +443,34 @@ impl<'a> Reader<'a> {
             words: words.iter().map(|w| w.shown().to_owned()).collect(),
             wrappers: context.wrappers.clone(),
         });
+    }
+}
+
+/// The text that is all of a command's input: its own here-document, or what `echo` prints into its pipe.
+fn told(script: &Script, at: usize) -> Option<String> {
+    let command = script.commands.get(at)?;
+    if command.reopens {
+        return command.said.clone();
+    }
+    let certain =
+        script.inputs.is_empty() && script.functions.is_empty() && !script.mixed && !script.feeds;
+    if !(command.piped && certain) {
+        return None;
+    }
+    let before = script.commands.get(at.checked_sub(1)?)?;
+    // What stands before in a group would print into the same pipe.
+    let grouped = at.checked_sub(2).and_then(|at| script.commands.get(at));
+    let alone = before.drained
+        && !before.piped
+        && before.assignments.is_empty()
+        && before.writes.is_empty()
+        && grouped.is_none_or(|other| !other.drained);
+    match before.words.as_slice() {
+        [name, raw] if alone && name == "echo" => match word::resolve(raw).0 {
+            Word::Fixed(text) if !text.contains('\\') && !text.starts_with('-') => Some(text),
+            Word::Fixed(_) | Word::Computed { .. } => None,
+        },
+        _ => None,
     }
 }
 

@@ -88,6 +88,18 @@ const CLIENTS: &[Client] = &[
         queries: false,
     },
     Client {
+        names: "sqlcmd",
+        texts: "Q",
+        long_texts: "",
+        values: "SdUPshw",
+        attached: "",
+        flags: "EWIbC",
+        long: "",
+        long_values: "",
+        lists: "--version -?",
+        queries: false,
+    },
+    Client {
         names: "duckdb",
         texts: "c",
         long_texts: "",
@@ -110,15 +122,46 @@ pub(super) fn is_harmless(name: &str, arguments: &[Word]) -> Option<bool> {
     Some(client.only_asks(arguments))
 }
 
+/// [`is_harmless`] for a client that has a text for its input.
+pub(super) fn is_asked(name: &str, arguments: &[Word], text: &str) -> bool {
+    let Some(client) = CLIENTS.iter().find(|client| listed(client.names, name)) else {
+        return false;
+    };
+    // A command of the client ends with its line, and more may follow.
+    if text.trim_start().starts_with(['\\', '.']) && text.trim().contains('\n') {
+        return false;
+    }
+    let option = client
+        .texts
+        .chars()
+        .next()
+        .map(|letter| format!("-{letter}"));
+    let asked = option.into_iter().chain([text.to_owned()]).map(Word::Fixed);
+    let all: Vec<Word> = arguments.iter().cloned().chain(asked).collect();
+    client.only_asks(&all)
+}
+
 impl Client {
     fn only_asks(&self, arguments: &[Word]) -> bool {
         let (mut texts, mut operands) = (0, 0);
         let mut left = arguments.iter();
         while let Some(word) = left.next() {
+            let text = word.shown();
+            // A password stands behind its option in one word.
+            let password =
+                text.starts_with("-p\"$") && self.attached.contains('p') && text.ends_with('"');
+            if password && word.is_quoted() {
+                continue;
+            }
             if word.may_be_option() {
                 return false;
             }
-            let text = word.shown();
+            if listed("-v --set", text) && listed("psql", self.names) {
+                if !left.next().is_some_and(sets_plainly) {
+                    return false;
+                }
+                continue;
+            }
             if listed(self.lists, text) {
                 return true;
             }
@@ -215,6 +258,13 @@ fn is_own(file: &str) -> bool {
     (file == "~/.my.cnf" || file.starts_with("/etc/")) && !file.contains("..")
 }
 
+/// `-v ON_ERROR_STOP=1`: a value that could be no part of a command.
+fn sets_plainly(word: &Word) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    let value = word.fixed().and_then(|text| text.split_once('='));
+    value.is_some_and(|(name, value)| format!("{name}{value}").chars().all(plain))
+}
+
 fn asks(word: &Word) -> bool {
     match word {
         Word::Fixed(text) => asks_in(text),
@@ -279,7 +329,11 @@ fn asks_in(text: &str) -> bool {
             && !matches!(letters, "lo_import" | "lo_export")
             && !command.contains(['\\', '|', '`']);
     }
-    // How `mysql` is told to print down the page.
+    // How the clients are told to print down the page, and signs in texts.
+    let text = text.strip_suffix("\\gx").unwrap_or(text);
+    let text = ["\\n\"", "\\t\"", "\\n'", "\\t'"]
+        .iter()
+        .fold(text.to_owned(), |text, sign| text.replace(sign, " "));
     let text = text
         .replace("\\G", ";")
         .replace("\\_", "_")
@@ -290,6 +344,7 @@ fn asks_in(text: &str) -> bool {
         && !lower.contains("language c")
         && !text.contains('\\')
         && !text.contains("\n.")
+        && !text.contains("!!")
         && !words.any(|word| RUNNING.contains(&word))
 }
 

@@ -9,6 +9,7 @@ use brush_parser::ast::{
 };
 use brush_parser::{Parser, ParserOptions};
 
+use super::super::word;
 use super::{INCOMPLETE, Opinion, RawAssignment, RawCommand, Script};
 use super::{arithmetic, expansion};
 
@@ -223,7 +224,10 @@ impl Walk {
         match item {
             CommandPrefixOrSuffixItem::IoRedirect(redirect) => {
                 *flow = self.redirect(redirect, *flow);
-                found.reopens |= reopens(redirect);
+                if reopens(redirect) {
+                    found.said = said(redirect).filter(|_| !found.reopens);
+                    found.reopens = true;
+                }
             }
             CommandPrefixOrSuffixItem::Word(word) => {
                 self.word(word);
@@ -479,5 +483,21 @@ fn begins_with_operator(expression: &ExtendedTestExpr) -> bool {
         ExtendedTestExpr::BinaryTest(_, left, _) => {
             !left.value.is_empty() && left.value.chars().all(|c| c.is_ascii_digit())
         }
+    }
+}
+
+/// The text that a redirection gives, where nothing in it is expanded.
+fn said(redirect: &IoRedirect) -> Option<String> {
+    match redirect {
+        IoRedirect::HereDocument(_, document) => {
+            let text = &document.doc.value;
+            let literal = !document.requires_expansion || !text.contains(['$', '`', '\\']);
+            (literal && !document.remove_tabs).then(|| text.clone())
+        }
+        IoRedirect::HereString(_, word) => match word::resolve(&word.value).0 {
+            word::Word::Fixed(text) => Some(text),
+            word::Word::Computed { .. } => None,
+        },
+        IoRedirect::File(..) | IoRedirect::OutputAndError(..) => None,
     }
 }

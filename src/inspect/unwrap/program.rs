@@ -42,7 +42,12 @@ impl Reader<'_> {
             drained: context.drained,
             fed: context.fed,
         };
-        if escape::can_escape(name, words, situation) {
+        let asks = !context.clients
+            && context
+                .told
+                .as_deref()
+                .is_some_and(|text| escape::only_asks(name, words, text));
+        if !asks && escape::can_escape(name, words, situation) {
             self.reading.escapes.insert(name.to_owned());
             // Its code may name a tool; a manual only tells of one.
             if !listed(MANUALS, name) {
@@ -61,7 +66,9 @@ impl Reader<'_> {
         if context.shared && readers::reads(name, words) {
             self.unknown(SHARED);
         }
-        self.reads_input(name, words, context);
+        if !asks {
+            self.reads_input(name, words, context);
+        }
     }
 
     /// What a program makes of its input.
