@@ -123,10 +123,17 @@ pub(super) fn is_plain(inner: &str) -> bool {
             matches!(arguments, [only] if matches!(only.as_str(), "-u" | "-g" | "-un" | "-gn"))
         }
         Some("date") => {
-            arguments
-                .iter()
-                .all(|word| word == "-u" || plain_format(word))
-                && !arguments.is_empty()
+            let mut left = arguments.iter();
+            let mut formats = 0;
+            while let Some(word) = left.next() {
+                match word.as_str() {
+                    "-u" => {}
+                    "-d" if left.next().is_some_and(|day| is_day(day)) => {}
+                    other if plain_format(other) => formats += 1,
+                    _ => return false,
+                }
+            }
+            formats == 1
         }
         _ => false,
     }
@@ -162,6 +169,21 @@ pub(super) fn is_told(inner: &str) -> bool {
                 })
         })
     })
+}
+
+/// `yesterday`, `-1 day`, `30 minutes ago`, `2026-01-31`: a day that date understands for certain.
+fn is_day(text: &str) -> bool {
+    const UNITS: &str =
+        "second seconds minute minutes hour hours day days week weeks month months year years";
+    let number = |text: &str| {
+        let digits = text.trim_start_matches(['-', '+']);
+        !digits.is_empty() && digits.len() < 5 && digits.bytes().all(|b| b.is_ascii_digit())
+    };
+    match text.split(' ').collect::<Vec<_>>().as_slice() {
+        ["now" | "today" | "yesterday" | "tomorrow"] => true,
+        [count, unit] | [count, unit, "ago"] => number(count) && listed(UNITS, unit),
+        _ => false,
+    }
 }
 
 /// A format of dates that yields one word, which begins as no option.

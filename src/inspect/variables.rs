@@ -347,6 +347,11 @@ impl Variables {
                 _ if produce::is_plain(inside) && produce::is_number(inside) => Kind::Number,
                 _ if produce::is_plain(inside) => Kind::Plain,
                 _ if produce::is_number(inside) => Kind::Count,
+                // Folders, and what git keeps in its index or calls a commit.
+                "pwd" | "git ls-files" | "git ls-files -m" if !self.makes => Kind::Data,
+                _ if inside.starts_with("git merge-base ") && produce::is_told(inside) => {
+                    Kind::Data
+                }
                 _ => return None,
             };
             return Some((kind, after));

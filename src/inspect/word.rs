@@ -116,6 +116,11 @@ impl Word {
                     // What are only digits begins no other option.
                     return !names_option(&begins) && !only_digits(&begins);
                 }
+                // In quotes only what is computed could begin one.
+                if let Some(inside) = raw.strip_prefix('"').filter(|_| is_nested(raw)) {
+                    let open = inside.starts_with(['$', '`']) || inside.starts_with("\\\n");
+                    return *kind > Kind::Data && (open || inside.len() < 2);
+                }
                 let open = begins.starts_with(['$', '`', '{', '*', '?', '[', '\\', '\''])
                     || begins.is_empty()
                     || (*why == ELSEWHERE
@@ -250,26 +255,46 @@ fn is_nested(raw: &str) -> bool {
     else {
         return false;
     };
-    let (mut open, mut quoted) = (0_usize, false);
+    // Those that become several words.
+    if ["$@", "${@", "[@", "${!"]
+        .iter()
+        .any(|list| inside.contains(list))
+        || (inside.contains("${") && inside.contains('['))
+    {
+        return false;
+    }
+    // Whether it is in double quotes, here and around each substitution that is open.
+    let (mut quoted, mut around) = (true, Vec::new());
     let mut before = ' ';
     let mut left = inside.chars();
     while let Some(c) = left.next() {
         match c {
             // An escaped sign is only a sign.
-            '\\' if open == 0 => {
+            '\\' if quoted => {
                 left.next();
+                before = ' ';
+                continue;
             }
-            '(' if before == '$' && !quoted => open += 1,
-            '(' | '\'' | '`' | '\\' | '@' | '[' => return false,
-            ')' if quoted || open == 0 => return false,
-            ')' => open -= 1,
-            '"' if open == 0 => return false,
+            '(' if before == '$' => {
+                around.push(quoted);
+                quoted = false;
+            }
+            // In quotes they are only signs.
+            '(' | ')' | '\'' | '@' | '[' | '#' if quoted => {}
+            // A text in single quotes is skipped, unless it has no end.
+            '\'' if left.by_ref().any(|c| c == '\'') => {}
+            '\'' | '(' | '`' | '\\' | '@' | '[' | '#' => return false,
+            ')' => match around.pop() {
+                Some(outer) => quoted = outer,
+                None => return false,
+            },
+            '"' if around.is_empty() => return false,
             '"' => quoted = !quoted,
             _ => {}
         }
         before = c;
     }
-    open == 0 && !quoted
+    around.is_empty()
 }
 
 struct Scan<'a> {

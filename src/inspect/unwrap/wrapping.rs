@@ -133,6 +133,7 @@ impl Reader<'_> {
             Then::Appended => {
                 context.wrappers.push(wrapper.name.to_owned());
                 context.fed = true;
+                context.told = None;
                 let kind = self.variables.taken();
                 return Some(appended(rest, skipped.placeholder.as_deref(), kind));
             }
@@ -171,6 +172,7 @@ impl Reader<'_> {
                         || word.may_be_option()
                         || !(word.is_one_word()
                             || word.kind() < Kind::Before
+                            || (is_folder(word.shown()) && word.is_trusted())
                             || word.shown().starts_with(['*', '?', '[', '.', '/', '~'])
                             || word
                                 .shown()
@@ -219,6 +221,14 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// The folder of now, or a home: one word for most, and no option.
+fn is_folder(raw: &str) -> bool {
+    let begins = ["$(pwd)", "$PWD", "$HOME"]
+        .iter()
+        .find_map(|folder| raw.strip_prefix(folder));
+    begins.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// `ssh root@localhost`: another user on the very host.
