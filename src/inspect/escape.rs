@@ -59,7 +59,11 @@ pub(super) fn can_escape(name: &str, words: &[Word], situation: Situation) -> bo
         "ip" => runs_in_namespace(arguments),
         "make" | "gmake" if arguments.iter().any(sets_program) => true,
         "redis-cli" => !asks_redis(arguments),
-        "chmod" | "install" => arguments.iter().any(lends_rights),
+        "chmod" => arguments.iter().any(lends_rights),
+        "install" => {
+            arguments.iter().any(lends_rights)
+                || uses::is_triggered(name, arguments).unwrap_or(false)
+        }
         // A server's `-e` is what its client can do, not a program.
         "rsync" if serves(arguments) => false,
         _ => names
@@ -144,7 +148,15 @@ fn changes_units(arguments: &[Word]) -> bool {
         listed(
             "edit link set-environment import-environment rescue emergency",
             text,
-        ) || text.starts_with("debug-shell")
+        ) || [
+            "debug-shell",
+            "rescue.",
+            "emergency.",
+            "container-getty@",
+            "user@0",
+        ]
+        .iter()
+        .any(|unit| text.starts_with(unit))
     }) || (fixed().any(|text| listed("enable reenable", text))
         && fixed().any(|text| text.contains('/')))
 }

@@ -4,6 +4,8 @@
 //! Invariant: a trigger counts wherever it stands, also shortened; a subcommand counts only where nothing before it is
 //! unknown.
 
+mod further;
+
 mod tames;
 
 mod triggers;
@@ -13,7 +15,8 @@ use std::sync::LazyLock;
 
 use super::super::table::listed;
 use super::super::word::Word;
-use tames::{CONTAINERS, TAMES, Tame, VERSIONS};
+use further::FURTHER;
+use tames::{CONTAINERS, TAMES, Tame, VALUES, VERSIONS};
 use triggers::{TRIGGERS, Trigger};
 
 /// Whether an otherwise harmless program is told to run another; `None` for one that is not known here.
@@ -21,15 +24,15 @@ pub(super) fn is_triggered(name: &str, arguments: &[Word]) -> Option<bool> {
     trigger(name).map(|trigger| trigger.pulled_by(arguments))
 }
 
-/// Whether it is known by which uses a program runs another.
+/// Whether it is known by which uses alone a program runs another.
 pub(super) fn has_triggers(name: &str) -> bool {
-    trigger(name).is_some()
+    trigger(name).is_some_and(|known| !FURTHER.iter().any(|more| std::ptr::eq(more, known)))
 }
 
 fn trigger(name: &str) -> Option<&'static Trigger> {
     static ALL: LazyLock<HashMap<&str, &Trigger>> = LazyLock::new(|| {
         let mut all = HashMap::new();
-        for trigger in TRIGGERS {
+        for trigger in TRIGGERS.iter().chain(FURTHER) {
             for name in trigger.names.split(' ') {
                 all.entry(name).or_insert(trigger);
             }
@@ -71,6 +74,7 @@ impl Trigger {
             {
                 false
             }
+            Word::Computed { .. } if self.takes(arguments, at) => false,
             Word::Computed { .. } if word.may_be_option() => options,
             Word::Computed { raw, .. } => {
                 let begins = raw.replace('"', "");
@@ -91,6 +95,27 @@ impl Trigger {
                     || (options && self.option(text, old_style))
             }
         })
+    }
+
+    /// Whether a word is the value of the option before it, for certain: quotes make it one, and that option is no value
+    /// itself.
+    fn takes(&self, arguments: &[Word], at: usize) -> bool {
+        let behind = |back: usize| at.checked_sub(back).and_then(|at| arguments.get(at));
+        let quoted = arguments.get(at).is_some_and(Word::is_quoted);
+        let Some(option) = behind(1).and_then(Word::fixed).filter(|_| quoted) else {
+            return false;
+        };
+        let named = |name: &str| listed(self.names, name);
+        let Some((_, values, flags)) = VALUES.iter().find(|(name, ..)| named(name)) else {
+            return false;
+        };
+        let free = match behind(2) {
+            None => true,
+            Some(word) => word
+                .fixed()
+                .is_some_and(|text| !text.starts_with('-') || listed(flags, text)),
+        };
+        listed(values, option) && free
     }
 
     /// Long options may be shortened, so every beginning of a name counts.

@@ -166,6 +166,11 @@ pub(in crate::inspect) static ESCAPES: LazyLock<HashSet<&str>> = LazyLock::new(|
         uvx corepack mise flatpak-spawn distrobox-host-exec host-spawn envchain sops teller consul-template confd cvs flom lockrun \
         argv0 detach faketty ck-launch-session swaks mhshow prompter sesh inotifyd lpd ifplugd popmaildir reformime makemime \
         ssl_client check_ssl_cert virt-builder virt-sysprep gpg-agent",
+        // further helpers of packages, mail and devices, and small languages
+        "git-daemon git-submodule git-difftool git-mergetool git-filter-branch git-remote-ext debconf debchange dch debcommit reportbug \
+        s-nail tip run-init crond mdev batcat just tcc kotlinc chicken-csi mit-scheme scheme picolisp rdmd tcl jimsh yabasic \
+        fennel pike snobol4 csound yacas macaulay2 idris smlnj polyml newsbeuter epic5 ircii tin trn aerc sc-im vd bettercap \
+        runscript uuxqt nbdkit xdg-open gtk-launch exo-open see mimeopen rifle",
         // database clients
         "mysqlsh mysqltest cypher-shell clickhouse clickhouse-local sqlite sqlcipher tsql osql rman impala-shell",
         "mysql mariadb psql sqlite3 mongo mongosh sqlplus cqlsh pgcli mycli litecli clickhouse-client duckdb",

@@ -113,6 +113,15 @@ pub(super) const TAMES: &[Tame] = &[
         never: "",
     },
     Tame {
+        names: "influx",
+        values: "-database -host -port -username -format -precision",
+        flags: "",
+        ordinary: "-execute version --version",
+        groups: "",
+        within: "",
+        never: "-import -path",
+    },
+    Tame {
         names: "kubectl oc",
         values: "-n --namespace --context --cluster --user -s --server --request-timeout -l --selector -o --output -v --v",
         flags: "-A --all-namespaces --insecure-skip-tls-verify",
@@ -202,11 +211,11 @@ pub(super) const TAMES: &[Tame] = &[
         names: "gem composer bundle bundler cargo go",
         values: "",
         flags: "",
-        ordinary: "list search environment which show info validate --version -v -V version outdated licenses status diagnose platform metadata \
+        ordinary: "list search env environment which show info validate --version -v -V version outdated licenses status diagnose platform metadata \
             tree",
         groups: "",
         within: "",
-        never: "-w",
+        never: "-w -toolexec",
     },
     Tame {
         names: "tmux",
@@ -322,4 +331,16 @@ pub(super) const VERSIONS: &[(&str, &str)] = &[
     ("java javac scala socat influx", "-version"),
     ("tmux socat", "-V"),
     ("go kubectl helm terraform docker podman", "version"),
+];
+
+/// Options with a value, and those without one, of programs that are often given values that are computed.
+pub(super) const VALUES: &[(&str, &str, &str)] = &[
+    (
+        "curl",
+        "-H -d -X -o -u -A -b -e -F -T -w -m --header --data --data-raw --data-binary --data-urlencode --request --output --user \
+            --url --max-time --connect-timeout --retry --form",
+        "-s -S -L -f -k -v -i -I -G -N -O -sS -fsSL -sSL -fsS -sf -sL -sk -fs --silent --show-error --fail --location --insecure \
+            --get --compressed",
+    ),
+    ("tcpdump", "-i -c -w -r -s", "-n -nn -v -vv -e -A -l -q -X"),
 ];

@@ -9,7 +9,7 @@ pub(super) struct Trigger {
     pub(super) words: &'static [&'static str],
 }
 
-const PLAIN: Trigger = Trigger {
+pub(super) const PLAIN: Trigger = Trigger {
     names: "",
     long: &[],
     short: &[],
@@ -73,9 +73,16 @@ pub(super) const TRIGGERS: &[Trigger] = &[
     },
     Trigger {
         names: "apt apt-get aptitude apt-cache",
-        long: &["option", "config-file"],
-        short: &['o', 'c'],
-        words: &["changelog"],
+        long: &[
+            "option",
+            "config-file",
+            "solver",
+            "planner",
+            "compile",
+            "build",
+        ],
+        short: &['o', 'c', 'b'],
+        words: &["changelog", "edit-sources"],
     },
     Trigger {
         names: "yum dnf zypper",
@@ -148,7 +155,9 @@ pub(super) const TRIGGERS: &[Trigger] = &[
     Trigger {
         names: "gcc g++ cc c++ c89 c99 clang x86_64-linux-gnu-gcc",
         long: &["config"],
-        words: &["-wrapper", "-fplugin", "-specs", "-b", "@"],
+        words: &[
+            "-wrapper", "plugin", "-specs", "-b", "@", "-fuse-ld", "-xlinker", "-load",
+        ],
         ..PLAIN
     },
     Trigger {
@@ -199,7 +208,7 @@ pub(super) const TRIGGERS: &[Trigger] = &[
     },
     Trigger {
         names: "latex pdflatex xelatex lualatex tex pdftex xetex luatex latexmk",
-        words: &["write18", "shell-escape", "-e"],
+        words: &["write18", "shell-escape", "-e", "latex=", "output-driver"],
         ..PLAIN
     },
     Trigger {
@@ -227,6 +236,13 @@ pub(super) const TRIGGERS: &[Trigger] = &[
             "route-up",
             "config",
             "plugin",
+            "iproute",
+            "ipchange",
+            "client-connect",
+            "client-disconnect",
+            "learn-address",
+            "auth-user-pass-verify",
+            "tls-verify",
         ],
         ..PLAIN
     },
@@ -237,7 +253,7 @@ pub(super) const TRIGGERS: &[Trigger] = &[
     },
     Trigger {
         names: "exiftool",
-        words: &["-if", "-config", "-p", "-execute"],
+        words: &["-if", "-config", "-p", "-execute", "<", "-api", "-@"],
         ..PLAIN
     },
     Trigger {
@@ -317,6 +333,7 @@ pub(super) const TRIGGERS: &[Trigger] = &[
     Trigger {
         names: "rpmquery rpmdb rpmverify",
         words: &["--eval", "--pipe", "--load", "--rcfile", "--macros"],
+        short: &['E'],
         ..PLAIN
     },
     Trigger {
@@ -326,12 +343,20 @@ pub(super) const TRIGGERS: &[Trigger] = &[
     },
     Trigger {
         names: "restic rclone",
-        words: &["command", "sftp.", "ssh=", "-ssh", "--rc", "config"],
+        words: &[
+            "command", "sftp.", "ssh=", "-ssh", "--rc", "config", "rclone.",
+        ],
         ..PLAIN
     },
     Trigger {
         names: "borg",
-        long: &["rsh", "remote-path"],
+        long: &[
+            "rsh",
+            "remote-path",
+            "content-from-command",
+            "paths-from-command",
+            "tar-filter",
+        ],
         ..PLAIN
     },
     Trigger {
@@ -356,7 +381,8 @@ pub(super) const TRIGGERS: &[Trigger] = &[
     },
     Trigger {
         names: "dnsmasq",
-        long: &["dhcp-script", "conf-file", "dhcp-luascript"],
+        long: &["dhcp-script", "conf-file", "dhcp-luascript", "conf-script"],
+        short: &['6'],
         ..PLAIN
     },
     Trigger {
@@ -368,8 +394,9 @@ pub(super) const TRIGGERS: &[Trigger] = &[
     Trigger {
         names: "gpg gpg2",
         words: &[
-            "photo-viewer",
+            "photo-v",
             "exec-path",
+            "-prog",
             "-program",
             "--options",
             "--edit-key",
@@ -424,12 +451,20 @@ pub(super) const TRIGGERS: &[Trigger] = &[
     },
     Trigger {
         names: "unison",
-        words: &["sshcmd", "rshcmd", "sshargs"],
+        words: &[
+            "sshcmd",
+            "rshcmd",
+            "sshargs",
+            "servercmd",
+            "-merge",
+            "-diff",
+            "-backupprog",
+        ],
         ..PLAIN
     },
     Trigger {
         names: "duplicity",
-        words: &["-options"],
+        words: &["-options", "gpg-binary"],
         ..PLAIN
     },
     Trigger {
@@ -541,13 +576,7 @@ pub(super) const TRIGGERS: &[Trigger] = &[
     },
     Trigger {
         names: "dpkg dpkg-deb",
-        words: &[
-            "invoke",
-            "status-logger",
-            "--admindir",
-            "--instdir",
-            "--root",
-        ],
+        words: &["invoke", "status-log", "--admindir", "--instdir", "--root"],
         ..PLAIN
     },
     Trigger {
@@ -564,7 +593,8 @@ pub(super) const TRIGGERS: &[Trigger] = &[
     Trigger {
         names: "clang-tidy opt llc gfortran gdc gccgo cpp rustc rustdoc",
         words: &[
-            "plugin", "load", "linker", "-fuse-ld", "-wrapper", "-specs", "--test", "codegen",
+            "-b.", "-b/", "plugin", "load", "linker", "-fuse-ld", "-wrapper", "-specs", "--test",
+            "codegen",
         ],
         ..PLAIN
     },
@@ -585,6 +615,7 @@ pub(super) const TRIGGERS: &[Trigger] = &[
             "-be",
             "-m",
             "passwordeval",
+            "connect",
             "exec",
             "plugin",
             "-d",
@@ -605,13 +636,24 @@ pub(super) const TRIGGERS: &[Trigger] = &[
     Trigger {
         names: "gs ghostscript ps2pdf convert magick gm montage identify mogrify display animate",
         words: &[
-            "nosafer", "pipe%", "show:", "win:", "x:", "|", "-script", "msl:", "@",
+            "nosafer",
+            "pipe%",
+            "show:",
+            "win:",
+            "x:",
+            "|",
+            "-script",
+            "msl:",
+            "@",
+            "delegate:",
         ],
         ..PLAIN
     },
     Trigger {
         names: "openconnect vpnc openfortivpn wg-quick sshuttle",
-        words: &["script", "-csd", "wrapper", "pppd", "-e", "plugin"],
+        words: &[
+            "script", "-csd", "wrapper", "pppd", "-e", "plugin", "-s", "--config", "--python", "@",
+        ],
         ..PLAIN
     },
     Trigger {
