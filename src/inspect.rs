@@ -47,6 +47,11 @@ use crate::domain::command::{Reading, SimpleCommand, StandardInput, Unknown, vis
 
 /// Reads the command text of an exec request, as the login shell of the target would.
 pub fn exec(bytes: &[u8]) -> Reading {
+    hidden(bytes, read(bytes, unwrap::read))
+}
+
+/// [`exec`] for a text of which it is known that bash, or what reads it alike, gets it.
+fn known(bytes: &[u8]) -> Reading {
     read(bytes, unwrap::read)
 }
 
@@ -59,7 +64,20 @@ pub fn sole(bytes: &[u8]) -> Option<SimpleCommand> {
 /// [`exec`] for a command whose standard input is the client's, without a terminal: what a shell or an interpreter reads
 /// there is commands as well.
 pub fn piped(bytes: &[u8]) -> Reading {
-    read(bytes, unwrap::read_piped)
+    hidden(bytes, read(bytes, unwrap::read_piped))
+}
+
+/// A reading, with the doubt where another login shell than bash would find other commands.
+fn hidden(bytes: &[u8], mut reading: Reading) -> Reading {
+    let text = String::from_utf8_lossy(bytes);
+    if let Some(why) = line::hides(&text) {
+        reading.elevation.extend(glimpse::elevation(&text));
+        reading.unknowns.push(Unknown {
+            reason: why.to_owned(),
+            span: None,
+        });
+    }
+    reading
 }
 
 /// [`exec`] for a line that is typed in a shell: what reads its input there takes what is typed behind it.
@@ -122,7 +140,7 @@ fn read(bytes: &[u8], shell: fn(&str) -> Reading) -> Reading {
 /// Reads a text that may not be all that runs, or may mean something else where it stands: what can be read of it, the
 /// tools of elevation that it names anywhere, and the doubt.
 pub fn doubtful(bytes: &[u8], why: &str) -> Reading {
-    let mut reading = exec(bytes);
+    let mut reading = known(bytes);
     let doubt = Unknown {
         reason: why.to_owned(),
         span: None,

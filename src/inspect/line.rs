@@ -19,11 +19,11 @@ use crate::domain::command::{Reading, Unknown, visible};
 use crate::domain::keystroke::INTERRUPT;
 
 use super::screen::{Place, Screen};
-use super::{doubtful, exec, glimpse, typed};
+use super::{doubtful, glimpse, known, typed};
 use earlier::Earlier;
 use prompts::Prompts;
 use seen::{FULL_SCREEN, Seen};
-pub(super) use syntax::Dialect;
+pub(super) use syntax::{Dialect, hides};
 use typing::Typing;
 
 /// What stands for a line that was typed but not shown.
@@ -81,7 +81,7 @@ pub(super) fn reading_of(text: &str, shell: Dialect) -> Reading {
     .flatten();
     match doubts.next() {
         None if text.trim().is_empty() => Reading::default(),
-        None => exec(text.as_bytes()),
+        None => known(text.as_bytes()),
         Some(first) => with_doubts(doubtful(text.as_bytes(), first), doubts),
     }
 }

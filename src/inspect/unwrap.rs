@@ -386,6 +386,14 @@ impl<'a> Reader<'a> {
         if !unused && let Err(why) = options::assigned(name, &word) {
             self.unknown_at(why, raw);
         }
+        // To fish a list is a substitution.
+        if let Some(list) = value.strip_prefix('(') {
+            let first = list.split_whitespace().next().unwrap_or_default();
+            if wrapper(first).is_some_and(|tool| tool.elevates) {
+                self.reading.elevation.insert(first.to_owned());
+                self.unknown_at("a value that names a tool of elevation", raw);
+            }
+        }
         if let Some(text) = word.fixed() {
             if text.contains('[') && (text.contains("$(") || text.contains('`')) {
                 self.unknown_at("a value that arithmetic would run", raw);

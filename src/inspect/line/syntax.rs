@@ -109,6 +109,37 @@ pub(in crate::inspect) fn read_otherwise(text: &str, dialect: Dialect) -> Option
     (dialect.may_be(Dialect::Fish) && tests_more(text)).then_some(WORDS)
 }
 
+/// Why the login shell of an account, whichever it is, may find other commands in a text than bash does, if it may: what is
+/// quoted for one of them is not for another, or is the name of a program.
+pub(in crate::inspect) fn hides(text: &str) -> Option<&'static str> {
+    let (mut quote, mut before) = (Quote::None, ' ');
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match (quote, c) {
+            (Quote::None, '\\') if chars.next().is_some_and(|c| "xXuU".contains(c)) => {
+                return Some(WORDS);
+            }
+            (Quote::Single, '\\') if chars.next() == Some('\'') => {
+                quote = Quote::None;
+                // Without one of these, nothing behind is a command.
+                if chars.as_str().contains([';', '|', '&', '\n', '(']) {
+                    return Some(QUOTES);
+                }
+            }
+            (Quote::Escaped | Quote::Double, '\\') => {
+                chars.next();
+            }
+            (Quote::None, '\'') if before == '$' => quote = Quote::Escaped,
+            (Quote::None, '\'') => quote = Quote::Single,
+            (Quote::None, '"') => quote = Quote::Double,
+            (Quote::Single | Quote::Escaped, '\'') | (Quote::Double, '"') => quote = Quote::None,
+            _ => {}
+        }
+        before = c;
+    }
+    None
+}
+
 /// Whether something may still run behind a line once the next prompt is drawn, and write: what is behind `&`, or reads
 /// or writes for a substitution.
 pub(in crate::inspect) fn leaves_running(text: &str) -> bool {
@@ -316,6 +347,29 @@ mod tests {
             "! ls",
         ] {
             assert_eq!(interactive(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn commands_that_only_another_login_shell_finds_are_told() {
+        for text in [
+            r"echo 'a\' '; sudo id; echo \'",
+            r"echo 'a\\\' '; sudo id; echo \'",
+            r"\x73udo id",
+            r"ls; \u0073udo id",
+        ] {
+            assert!(hides(text).is_some(), "{text}");
+        }
+        for text in [
+            r"grep 'a\.b' f | sort",
+            r"awk -F'\\' '{print $1}' f | sort",
+            r"echo 'it'\''s'; ls",
+            r"tr '\' / < f",
+            r"find . -exec ls {} \;",
+            r#"echo "a\"b"; ls"#,
+            r"echo $'can\'t'; ls",
+        ] {
+            assert_eq!(hides(text), None, "{text}");
         }
     }
 
