@@ -1,4 +1,5 @@
-//! The protocol of SSH agents (draft-ietf-sshm-ssh-agent), as far as the bastion speaks it for a target.
+//! The protocol of SSH agents (draft-ietf-sshm-ssh-agent), as far as the bastion speaks it: as the agent of a target, and
+//! with an approver's own.
 //!
 //! It owns how requests are cut out of a stream and read, and how answers are written. Invariant: whatever bytes come, a
 //! request is read whole or not at all, and what waits is bounded. It holds no key and decides nothing: `relay` does.
@@ -18,6 +19,8 @@ const REQUEST_IDENTITIES: u8 = 11;
 const IDENTITIES_ANSWER: u8 = 12;
 const SIGN_REQUEST: u8 = 13;
 const SIGN_RESPONSE: u8 = 14;
+/// What the keys that may log in take: flags choose the hash of RSA keys.
+const NO_FLAGS: u32 = 0;
 
 /// What others say is no agent's protocol, or an answer cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -126,6 +129,56 @@ pub fn identities_request() -> Vec<u8> {
     vec![REQUEST_IDENTITIES]
 }
 
+/// The request to sign something with a key.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn sign_request(key: &PublicKey, data: &[u8]) -> Result<Vec<u8>, AgentError> {
+    let mut request = vec![SIGN_REQUEST];
+    wire(key)?.encode(&mut request)?;
+    data.encode(&mut request)?;
+    NO_FLAGS.encode(&mut request)?;
+    Ok(request)
+}
+
+/// Whether an agent's answer names this key among its own.
+///
+/// # Errors
+/// When it is no list of keys that can be read.
+pub fn has(answer: &[u8], key: &PublicKey) -> Result<bool, AgentError> {
+    let malformed = |_| AgentError::Malformed;
+    let (count, mut rest) = listed(answer).ok_or(AgentError::Malformed)?;
+    let key = wire(key)?;
+    for _ in 0..count {
+        let other = Vec::<u8>::decode(&mut rest).map_err(malformed)?;
+        let _comment = Vec::<u8>::decode(&mut rest).map_err(malformed)?;
+        if other == key {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The signature in an agent's answer; `None` when it did not sign. It is not verified.
+///
+/// # Errors
+/// When it is neither a signature that can be read nor a refusal.
+pub fn signature_in(answer: &[u8]) -> Result<Option<Signature>, AgentError> {
+    match answer.split_first() {
+        Some((&FAILURE, _)) => Ok(None),
+        Some((&SIGN_RESPONSE, mut rest)) => {
+            let inner = Vec::<u8>::decode(&mut rest).map_err(|_| AgentError::Malformed)?;
+            let mut inner = inner.as_slice();
+            let signature = Signature::decode(&mut inner).map_err(|_| AgentError::Malformed)?;
+            match rest.is_finished() && inner.is_finished() {
+                true => Ok(Some(signature)),
+                false => Err(AgentError::Malformed),
+            }
+        }
+        Some(_) | None => Err(AgentError::Malformed),
+    }
+}
+
 /// The answer that it cannot be done.
 pub fn failure() -> Vec<u8> {
     vec![FAILURE]
@@ -186,6 +239,7 @@ pub fn wire(key: &PublicKey) -> Result<Vec<u8>, AgentError> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use russh::keys::ssh_key::Algorithm;
 
     use super::*;
 
@@ -246,6 +300,39 @@ mod tests {
         assert_eq!(identities(&key(), "ours", Some(&failure())).unwrap(), alone);
     }
 
+    #[test]
+    fn an_agent_has_the_keys_that_it_names() {
+        let answer = identities(&key(), "theirs", None).unwrap();
+        assert!(has(&answer, &key()).unwrap());
+        let other =
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g";
+        assert!(!has(&answer, &other.parse().unwrap()).unwrap());
+        assert!(has(&failure(), &key()).is_err());
+    }
+
+    #[test]
+    fn what_an_agent_is_asked_to_sign_is_read_as_such() {
+        let request = sign_request(&key(), b"data").unwrap();
+        let asked = Request::Sign {
+            key: wire(&key()).unwrap(),
+            data: b"data".to_vec(),
+        };
+        assert_eq!(Request::read(&request).unwrap(), asked);
+    }
+
+    #[test]
+    fn a_signature_is_read_whole_or_not_at_all() {
+        let signed = Signature::new(Algorithm::Ed25519, vec![7; 64]).unwrap();
+        let mut answer = signature(&signed).unwrap();
+        assert_eq!(signature_in(&answer).unwrap(), Some(signed));
+        assert_eq!(signature_in(&failure()).unwrap(), None);
+        for length in 0..answer.len() {
+            assert!(signature_in(&answer[..length]).is_err(), "{length}");
+        }
+        answer.push(0);
+        assert!(signature_in(&answer).is_err());
+    }
+
     proptest! {
         #[test]
         fn any_stream_is_cut_or_refused(pieces: Vec<Vec<u8>>) {
@@ -263,6 +350,8 @@ mod tests {
         fn any_message_is_read_or_refused(bytes: Vec<u8>, kind in 0u8..30) {
             let message = [&[kind], bytes.as_slice()].concat();
             let _ = Request::read(&message);
+            let _ = signature_in(&message);
+            let _ = has(&message, &key());
             let answer = identities(&key(), "ours", Some(&message)).unwrap();
             prop_assert!(listed(&answer).is_some());
         }
