@@ -26,6 +26,8 @@ pub mod request;
 
 pub mod verdict;
 
+pub mod answer;
+
 pub mod hold;
 
 pub mod grant;

@@ -27,7 +27,8 @@
 //! * [`config`] and [`store`] are what a node is told and what it remembers (SQLite or PostgreSQL).
 //! * [`algorithms`], [`certificate`], [`flow`] are SSH between the library and us: what is offered, what a certificate
 //!   must be, and how a stalled peer costs bounded memory and nobody else's time.
-//! * [`agent`] is the protocol of SSH agents: what the sudo gate is asked, and answers.
+//! * [`signature`] is what an approver's own key signs, and the proof that it did.
+//! * [`agent`] is the protocol of SSH agents: what the sudo gate is asked, and answers, and what an approver's is asked.
 //! * [`accept`] turns the library's callbacks into questions; [`target`] dials and verifies host keys.
 //! * [`emulator`] is the terminal that output of others is fed to, at a bounded cost, for [`inspect`] and for replays.
 //! * [`identity`] is OpenID Connect, [`authority`] the only code near private keys, [`inspect`] reads commands,
@@ -56,6 +57,8 @@ pub mod store;
 pub mod algorithms;
 
 pub mod certificate;
+
+pub mod signature;
 
 pub mod flow;
 

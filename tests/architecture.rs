@@ -34,11 +34,12 @@ const IO: [&str; 17] = [
 ];
 
 /// Who may make which proof.
-const PROOFS: [(&str, &[&str]); 4] = [
+const PROOFS: [(&str, &[&str]); 5] = [
     ("VerifiedIdentity::vouched", &["identity", "authority"]),
     ("Verdict::allow", &["policy"]),
     ("LiveRecording::started", &["record"]),
     ("Clearance::of_sftp", &["relay"]),
+    ("SignedAnswer::vouched", &["signature"]),
 ];
 
 /// The files of the binary: they stand above every module of the library.

@@ -14,8 +14,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::dashboard::keymap::Place;
 use crate::domain::action::Action;
+use crate::domain::answer::{Answer, Times};
 use crate::domain::command::visible;
-use crate::domain::hold::{Answer, Approval, Hold, Resolution, Resolved, Times};
+use crate::domain::hold::{Approval, Hold, Resolution, Resolved};
 use crate::domain::id::{HoldId, SessionId};
 use crate::domain::name::{GroupName, PrincipalName, TargetName};
 use crate::domain::principal::Principal;

@@ -8,9 +8,10 @@ use jiff::Timestamp;
 
 use crate::dashboard::model::{Dashboard, HistoryEntry, HoldView, Snapshot, TargetView};
 use crate::dashboard::update::Message;
-use crate::domain::action::{Action, ReasonRule, Requirements};
+use crate::domain::action::{Action, ReasonRule, Requirements, SignatureRule};
+use crate::domain::answer::Answer;
 use crate::domain::command::{Command, Layer, Reading, Scope, SimpleCommand, Unknown};
-use crate::domain::hold::{Answer, Answered, Hold, Reply, Resolved};
+use crate::domain::hold::{Answered, Hold, Reply, Resolved};
 use crate::domain::id::{HoldId, SessionId};
 use crate::domain::principal::{KeyFingerprint, Principal, PrincipalKind, Subject};
 use crate::domain::recording::{SessionEnd, SessionSummary};
@@ -116,6 +117,7 @@ pub(super) fn requirements(approvals: u8, minutes: u64) -> Requirements {
         expires_in: Duration::from_secs(minutes * 60),
         reason: ReasonRule::Optional,
         again_for: None,
+        signed: SignatureRule::Optional,
         policies: ["sudo-on-production".to_owned()].into(),
         sentence: Some("sudo on production needs a lead".to_owned()),
     }

@@ -16,8 +16,9 @@ use crate::dashboard::model::{
 };
 use crate::dashboard::view;
 use crate::domain::action::ReasonRule;
+use crate::domain::answer::{Answer, Times};
 use crate::domain::command::CommandDigest;
-use crate::domain::hold::{Answer, Reply, Times};
+use crate::domain::hold::Reply;
 use crate::domain::id::{HoldId, SessionId};
 
 /// How long a message stays.
@@ -321,6 +322,7 @@ impl Dashboard {
                 answer: dialogue.answer,
                 reason: dialogue.reason.text().trim().to_owned(),
                 times: dialogue.times,
+                signed: None,
             },
         };
         self.answered = Some(id.clone());

@@ -20,7 +20,7 @@ use ratatui::widgets::{Clear, Paragraph};
 
 use crate::dashboard::keymap::{self, Binding, Order, Told};
 use crate::dashboard::model::{Dashboard, Filter, Overlay, Standing, View, text};
-use crate::domain::hold::Answer;
+use crate::domain::answer::Answer;
 
 /// Narrowest window that can be drawn.
 pub const MINIMUM_COLUMNS: u16 = 60;

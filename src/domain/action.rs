@@ -91,6 +91,9 @@ pub struct Requirements {
     /// For how long approvers may let the same command run again in the same session, where they may at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub again_for: Option<Duration>,
+    /// Whether an approval must be signed by the approver's own key.
+    #[serde(default, skip_serializing_if = "SignatureRule::is_optional")]
+    pub signed: SignatureRule,
     /// The policies that let it be requested.
     pub policies: BTreeSet<String>,
     /// The policy's own sentence for people, `@title("…")`.
@@ -111,6 +114,7 @@ impl Requirements {
             .again_for
             .zip(other.again_for)
             .map(|(one, two)| one.min(two));
+        self.signed = self.signed.max(other.signed);
         self.policies.extend(other.policies);
         self
     }
@@ -126,6 +130,23 @@ pub enum ReasonRule {
     Required,
 }
 
+/// Whether an approval must be signed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SignatureRule {
+    /// The sign-in is enough.
+    #[default]
+    Optional,
+    /// The approver's own key must sign it.
+    Required,
+}
+
+impl SignatureRule {
+    fn is_optional(&self) -> bool {
+        *self == Self::Optional
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,6 +157,7 @@ mod tests {
             expires_in: Duration::from_secs(seconds),
             reason,
             again_for: None,
+            signed: SignatureRule::Optional,
             policies: BTreeSet::from([policy.to_owned()]),
             sentence: Some(policy.to_owned()),
         }
@@ -151,6 +173,19 @@ mod tests {
         assert_eq!(both(Some(30), Some(5)), Some(Duration::from_secs(300)));
         assert_eq!(both(Some(30), None), None);
         assert_eq!(both(None, Some(5)), None);
+    }
+
+    #[test]
+    fn a_signature_is_needed_where_either_request_needs_one() {
+        let rule = |signed| Requirements {
+            signed,
+            ..requirements(1, 600, ReasonRule::Optional, "policy")
+        };
+        let (required, optional) = (SignatureRule::Required, SignatureRule::Optional);
+        for (one, two) in [(required, optional), (optional, required)] {
+            assert_eq!(rule(one).and(rule(two)).signed, required);
+        }
+        assert_eq!(rule(optional).and(rule(optional)).signed, optional);
     }
 
     #[test]

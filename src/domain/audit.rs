@@ -8,8 +8,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::action::Action;
+use crate::domain::answer::Answer;
 use crate::domain::command::{CommandDigest, Layer};
-use crate::domain::hold::{Answer, Approval, Resolution};
+use crate::domain::hold::{Approval, Resolution};
 use crate::domain::id::{HoldId, SessionId};
 use crate::domain::name::{LoginName, NodeName, TargetName};
 use crate::domain::principal::{Evidence, KeyFingerprint, Principal, Subject};

@@ -9,10 +9,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::action::{Action, ReasonRule, Requirements};
+use crate::domain::action::{Action, ReasonRule, Requirements, SignatureRule};
+use crate::domain::answer::{Answer, KeptSignature, SignedAnswer, Statement, Times};
 use crate::domain::command::{Command, CommandDigest, Layer, shows_as_itself};
+use crate::domain::id::HoldId;
 use crate::domain::name::PrincipalName;
-use crate::domain::principal::{Principal, Subject};
+use crate::domain::principal::Principal;
 use crate::domain::request::ApprovalRequest;
 use crate::domain::verdict::{Permit, command_matter};
 use crate::domain::words::plain;
@@ -38,16 +40,6 @@ pub const SFTP_SERVERS: [&str; 5] = [
     "/usr/lib/sftp-server",
 ];
 
-/// An answer to a hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Answer {
-    /// Let it run.
-    Approve,
-    /// Do not let it run.
-    Refuse,
-}
-
 /// What somebody answers with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
@@ -57,6 +49,8 @@ pub struct Reply {
     pub reason: String,
     /// How often.
     pub times: Times,
+    /// The proof that they signed it, where they did.
+    pub signed: Option<SignedAnswer>,
 }
 
 impl Reply {
@@ -66,17 +60,9 @@ impl Reply {
             answer,
             reason: reason.to_owned(),
             times: Times::Once,
+            signed: None,
         }
     }
-}
-
-/// How often an approved command may run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Times {
-    /// Once.
-    Once,
-    /// Again in the same session, as long as policy lets approvers say so.
-    Again,
 }
 
 /// Somebody's answer with their reason. There is no other way to make one than [`Hold::answer`].
@@ -94,6 +80,31 @@ pub struct Approval {
     /// Where they connected from; nobody knows of those that were kept before this was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<IpAddr>,
+    /// The signature of their own key, where they gave one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<KeptSignature>,
+}
+
+impl Approval {
+    /// What was signed, made again from what is kept; `None` where nothing was.
+    pub fn statement(
+        &self,
+        hold: &HoldId,
+        digest: &CommandDigest,
+        answer: Answer,
+    ) -> Option<Statement> {
+        let signed = self.signed.as_ref()?;
+        Some(Statement {
+            hold: hold.clone(),
+            digest: digest.clone(),
+            answer,
+            again_for: self.again_for,
+            reason: self.reason.clone(),
+            approver: self.approver.subject.clone(),
+            name: self.approver.name.clone(),
+            at: signed.at,
+        })
+    }
 }
 
 /// How a hold ended.
@@ -152,6 +163,14 @@ pub enum AnswerError {
     /// Policy wants a reason.
     #[error("this request needs a reason: add `-m \"…\"`")]
     ReasonMissing,
+    /// Policy wants it signed.
+    #[error(
+        "this request needs your signature: connect with `ssh -A` and the key that you log in with in your agent"
+    )]
+    SignatureMissing,
+    /// What was signed is not what is answered.
+    #[error("the signature is of another answer")]
+    SignatureWrong,
     /// The time to answer is over.
     #[error("the request has expired")]
     Expired,
@@ -265,20 +284,17 @@ impl Hold {
         permit: &Permit,
         now: Timestamp,
     ) -> Result<(Approval, Answered), Box<(Self, AnswerError)>> {
-        let reason = self::reason(&reply.reason);
-        let accepted = self.accepts(&approver.subject, reply, permit, now);
+        let accepted = self.accepts(&approver, reply, permit, now);
         if let Err(error) = accepted {
             return Err(Box::new((self, error)));
         }
         let given = Approval {
             approver,
-            reason,
-            again_for: match (reply.answer, reply.times) {
-                (Answer::Approve, Times::Again) => self.again_for(),
-                (Answer::Approve, Times::Once) | (Answer::Refuse, _) => None,
-            },
+            reason: reason(&reply.reason),
+            again_for: self.lets_again_for(reply),
             at: now,
             source: Some(permit.source()),
+            signed: reply.signed.as_ref().map(|signed| signed.kept().clone()),
         };
         let resolution = match reply.answer {
             Answer::Refuse => Resolution::Refused {
@@ -300,13 +316,43 @@ impl Hold {
         ))
     }
 
+    /// What somebody signs to answer so.
+    pub fn statement(&self, approver: &Principal, reply: &Reply, at: Timestamp) -> Statement {
+        Statement {
+            hold: self.request.hold.clone(),
+            digest: self.digest.clone(),
+            answer: reply.answer,
+            again_for: self.lets_again_for(reply),
+            reason: reason(&reply.reason),
+            approver: approver.subject.clone(),
+            name: approver.name.clone(),
+            at,
+        }
+    }
+
+    /// Whether an answer counts only when it is signed. To refuse takes none: what must not run is stopped without a key.
+    pub fn needs_signature(&self, answer: Answer) -> bool {
+        match (self.requirements.signed, answer) {
+            (SignatureRule::Required, Answer::Approve) => true,
+            (SignatureRule::Required, Answer::Refuse) | (SignatureRule::Optional, _) => false,
+        }
+    }
+
+    fn lets_again_for(&self, reply: &Reply) -> Option<Duration> {
+        match (reply.answer, reply.times) {
+            (Answer::Approve, Times::Again) => self.again_for(),
+            (Answer::Approve, Times::Once) | (Answer::Refuse, _) => None,
+        }
+    }
+
     fn accepts(
         &self,
-        approver: &Subject,
+        person: &Principal,
         reply: &Reply,
         permit: &Permit,
         now: Timestamp,
     ) -> Result<(), AnswerError> {
+        let approver = &person.subject;
         if now >= self.expires {
             return Err(AnswerError::Expired);
         }
@@ -337,7 +383,21 @@ impl Hold {
         if reply.times == Times::Again && self.again_for().is_none() {
             return Err(AnswerError::OnceOnly);
         }
-        Ok(())
+        self.accepts_signature(person, reply)
+    }
+
+    fn accepts_signature(&self, approver: &Principal, reply: &Reply) -> Result<(), AnswerError> {
+        match &reply.signed {
+            None if self.needs_signature(reply.answer) => Err(AnswerError::SignatureMissing),
+            None => Ok(()),
+            Some(signed) => {
+                let answered = self.statement(approver, reply, signed.statement().at);
+                match *signed.statement() == answered {
+                    true => Ok(()),
+                    false => Err(AnswerError::SignatureWrong),
+                }
+            }
+        }
     }
 
     /// Ends the hold because its time is over; before that it is handed back.
@@ -602,8 +662,8 @@ mod tests {
 
     use super::*;
     use crate::domain::command::{Reading, Scope};
-    use crate::domain::id::{HoldId, SessionId};
-    use crate::domain::principal::{KeyFingerprint, PrincipalKind};
+    use crate::domain::id::SessionId;
+    use crate::domain::principal::{KeyFingerprint, PrincipalKind, Subject};
     use crate::domain::target::{Destination, TargetInfo};
 
     fn command(layer: Layer, bytes: &[u8]) -> Command {
@@ -632,12 +692,14 @@ mod tests {
             again_for: minutes.map(|minutes| Duration::from_secs(60 * minutes)),
             at: Timestamp::UNIX_EPOCH,
             source: None,
+            signed: None,
         };
         let requirements = Requirements {
             approvals: NonZeroU8::MIN,
             expires_in: Duration::from_secs(600),
             reason: ReasonRule::Optional,
             again_for: None,
+            signed: SignatureRule::Optional,
             policies: [].into(),
             sentence: None,
         };

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU8;
 use std::time::Duration;
 
-use crate::domain::action::{ReasonRule, Requirements};
+use crate::domain::action::{ReasonRule, Requirements, SignatureRule};
 use crate::domain::verdict::Tell;
 
 /// Approvals that a request takes when no matching policy says.
@@ -47,6 +47,7 @@ pub(super) struct Terms {
     pub(super) reason: Option<ReasonRule>,
     pub(super) tell: Option<Tell>,
     pub(super) again: Option<Duration>,
+    pub(super) signed: Option<SignatureRule>,
 }
 
 /// What a policy is about, as far as its annotations can count for it.
@@ -73,7 +74,7 @@ impl Terms {
                 problems.push(
                     "`@tell` counts only on a permit of `action == Action::\"watch\"`".to_owned(),
                 );
-            } else if matches!(key, "approvals" | "expires" | "reason" | "again")
+            } else if matches!(key, "approvals" | "expires" | "reason" | "again" | "signed")
                 && about != About::Requests
             {
                 problems.push(format!(
@@ -94,10 +95,11 @@ impl Terms {
             "expires" => self.expires = Some(expiry(value)?),
             "reason" => self.reason = Some(reason(value)?),
             "again" => self.again = Some(again(value)?),
+            "signed" => self.signed = Some(signed(value)?),
             "tell" => self.tell = Some(tell(value)?),
             _ => {
                 return Err(format!(
-                    "unknown annotation `@{key}`: use `@id`, `@title`, `@approvals`, `@expires`, `@reason`, `@again` or `@tell`"
+                    "unknown annotation `@{key}`: use `@id`, `@title`, `@approvals`, `@expires`, `@reason`, `@again`, `@signed` or `@tell`"
                 ));
             }
         }
@@ -111,6 +113,7 @@ pub(super) fn strictest(matched: &BTreeMap<&str, &Terms>) -> Requirements {
     let approvals = matched.values().filter_map(|t| t.approvals).max();
     let expires = matched.values().filter_map(|t| t.expires).min();
     let reason = matched.values().filter_map(|t| t.reason).max();
+    let signed = matched.values().filter_map(|t| t.signed).max();
     // Whoever does not say so does not let it.
     let every = matched.values().all(|t| t.again.is_some());
     let again = matched.values().filter_map(|t| t.again).min();
@@ -128,6 +131,7 @@ pub(super) fn strictest(matched: &BTreeMap<&str, &Terms>) -> Requirements {
         expires_in: expires.unwrap_or(DEFAULT_EXPIRY),
         reason: reason.unwrap_or(DEFAULT_REASON),
         again_for: again.filter(|_| every),
+        signed: signed.unwrap_or_default(),
         policies: matched.keys().map(|name| (*name).to_owned()).collect(),
         sentence: titled.first().and_then(|terms| terms.title.clone()),
     }
@@ -211,6 +215,16 @@ fn reason(value: &str) -> Result<ReasonRule, String> {
     }
 }
 
+fn signed(value: &str) -> Result<SignatureRule, String> {
+    match value {
+        "required" => Ok(SignatureRule::Required),
+        "optional" => Ok(SignatureRule::Optional),
+        _ => Err(format!(
+            "`@signed` is `{value}`: use `required` or `optional`"
+        )),
+    }
+}
+
 fn tell(value: &str) -> Result<Tell, String> {
     match value {
         "owner" => Ok(Tell::Owner),
@@ -260,6 +274,7 @@ mod tests {
             ("expires", "1ö"),
             ("expires", ""),
             ("reason", "Required"),
+            ("signed", "yes"),
             ("again", "9h"),
             ("again", "5"),
             ("id", "Two Words"),
@@ -306,6 +321,16 @@ mod tests {
         assert_eq!(asked.reason, ReasonRule::Required);
         assert_eq!(asked.sentence.as_deref(), Some("many"));
         assert_eq!(asked.policies.len(), 3);
+    }
+
+    #[test]
+    fn a_signature_is_needed_where_one_matching_policy_says_so() {
+        let rule = |value| read(&[("signed", value)]).unwrap();
+        let (required, optional, silent) = (rule("required"), rule("optional"), Terms::default());
+        let of = |one, two| strictest(&BTreeMap::from([("one", one), ("two", two)])).signed;
+        assert_eq!(of(&silent, &required), SignatureRule::Required);
+        assert_eq!(of(&optional, &required), SignatureRule::Required);
+        assert_eq!(of(&optional, &silent), SignatureRule::Optional);
     }
 
     #[test]

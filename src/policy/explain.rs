@@ -6,7 +6,7 @@ use std::fmt;
 use cedar_policy::{ActionConstraint, EntityUid};
 use serde::Serialize;
 
-use crate::domain::action::{ReasonRule, Requirements};
+use crate::domain::action::{ReasonRule, Requirements, SignatureRule};
 use crate::domain::command::{Reading, visible};
 use crate::domain::verdict::{Denial, Question, Resource, Verdict};
 use crate::policy::asking::takes_command;
@@ -231,9 +231,13 @@ impl fmt::Display for Explanation {
                 ReasonRule::Optional => "optional",
                 ReasonRule::Required => "required",
             };
+            let signed = match takes.signed {
+                SignatureRule::Optional => "",
+                SignatureRule::Required => "; signed by the approver's own key",
+            };
             writeln!(
                 f,
-                "  approvals: {approvals}; within {minutes} min; reason: {reason}"
+                "  approvals: {approvals}; within {minutes} min; reason: {reason}{signed}"
             )?;
         }
         for (heading, policies) in [

@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 
-use crate::domain::action::{Action, ReasonRule, Requirements};
+use crate::domain::action::{Action, ReasonRule, Requirements, SignatureRule};
 use crate::domain::hold::Approval;
 use crate::domain::request::ApprovalRequest;
 use crate::domain::verdict::{Circumstances, Question, Resource, Verdict};
@@ -14,7 +14,7 @@ use super::PolicySet;
 
 impl PolicySet {
     /// Whether approvals that were given for something else meet what is required of a request: there are enough of
-    /// them, each with a reason where one is asked for, of people who may approve exactly this.
+    /// them, each with a reason and a signature where one is asked for, of people who may approve exactly this.
     pub fn would_do(
         &self,
         approvals: &[Approval],
@@ -26,10 +26,14 @@ impl PolicySet {
             ReasonRule::Required => !given.reason.is_empty(),
             ReasonRule::Optional => true,
         };
+        let signed = |given: &Approval| match requirements.signed {
+            SignatureRule::Required => given.signed.is_some(),
+            SignatureRule::Optional => true,
+        };
         approvals.len() >= usize::from(requirements.approvals.get())
-            && approvals
-                .iter()
-                .all(|given| reasoned(given) && self.may_approve(given, request, now))
+            && approvals.iter().all(|given| {
+                reasoned(given) && signed(given) && self.may_approve(given, request, now)
+            })
     }
 
     fn may_approve(&self, given: &Approval, request: &ApprovalRequest, now: Timestamp) -> bool {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::action::{Action, Requirements};
+use crate::domain::action::{Action, Requirements, SignatureRule};
 use crate::domain::command::{Layer, Reading};
 use crate::domain::forward::AGENT;
 use crate::domain::verdict::{Denial, Verdict};
@@ -53,6 +53,7 @@ pub fn held_for_company(verdict: Verdict, reading: &Reading) -> Verdict {
             let names: Vec<&str> = company.iter().map(|person| person.name.as_str()).collect();
             Verdict::Hold(Requirements {
                 again_for: None,
+                signed: SignatureRule::Optional,
                 approvals: DEFAULT_APPROVALS,
                 expires_in: DEFAULT_EXPIRY,
                 reason: DEFAULT_REASON,

@@ -8,14 +8,16 @@ use jiff::Timestamp;
 use russh::ChannelMsg;
 
 use super::client::{Client, Ending, Side};
-use super::operations::Operations;
+use super::operations::{ApproverAgent, Operations, Sign};
 use super::reception::Visit;
 use super::theatre;
 use crate::dashboard::keymap::{Key, KeyDecoder};
 use crate::dashboard::model::Dashboard;
 use crate::dashboard::terminal::{Screen, announcement};
 use crate::dashboard::update::{Action, Message};
-use crate::domain::id::SessionId;
+use crate::domain::command::CommandDigest;
+use crate::domain::hold::Reply;
+use crate::domain::id::{HoldId, SessionId};
 use crate::flow::{Drain, Item};
 use crate::record::TerminalSize;
 
@@ -35,10 +37,11 @@ enum Woken {
 pub async fn run(
     visit: &Arc<Visit>,
     client: &Client,
+    agent: &ApproverAgent,
     size: TerminalSize,
     input: &mut Drain,
 ) -> Ending {
-    match show(visit, client, size, input).await {
+    match show(visit, client, agent, size, input).await {
         Ok(ending) => ending,
         Err(reason) => {
             client.say(Side::Terminal, &reason).await;
@@ -51,6 +54,7 @@ struct Board<'a> {
     visit: &'a Arc<Visit>,
     operations: Operations<'a>,
     client: &'a Client,
+    agent: &'a ApproverAgent,
     screen: Screen,
     dashboard: Dashboard,
     size: TerminalSize,
@@ -59,6 +63,7 @@ struct Board<'a> {
 async fn show(
     visit: &Arc<Visit>,
     client: &Client,
+    agent: &ApproverAgent,
     size: TerminalSize,
     input: &mut Drain,
 ) -> Result<Ending, String> {
@@ -70,6 +75,7 @@ async fn show(
         visit,
         operations,
         client,
+        agent,
         screen,
         dashboard,
         size,
@@ -201,7 +207,9 @@ impl Board<'_> {
                         digest,
                         reply,
                     } => {
-                        let answered = self.operations.answer(&hold, Some(&digest), reply).await;
+                        // Whoever has to touch their key is told so before it waits for them.
+                        self.draw().await?;
+                        let answered = self.answer(&hold, &digest, reply).await;
                         self.dashboard.update(Message::Answered(answered));
                         self.refresh().await?;
                     }
@@ -209,6 +217,26 @@ impl Board<'_> {
             }
         }
         Ok(Next::Stay)
+    }
+
+    async fn answer(
+        &self,
+        hold: &HoldId,
+        digest: &CommandDigest,
+        reply: Reply,
+    ) -> Result<String, String> {
+        let (operations, shown) = (&self.operations, Some(digest));
+        let reply = operations
+            .signed(
+                hold,
+                shown,
+                reply,
+                self.agent,
+                Sign::WhereRequired,
+                async |_| {},
+            )
+            .await?;
+        operations.answer(hold, shown, reply).await
     }
 
     /// Gives the terminal to a session's screen, until the viewer leaves that.

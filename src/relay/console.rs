@@ -12,12 +12,13 @@ use clap::{Parser, Subcommand};
 use serde::Serialize;
 
 use super::client::{Client, Ending, Side};
-use super::operations::Operations;
+use super::operations::{ApproverAgent, Operations, Sign};
 use super::reception::Visit;
 use super::start::{Start, What};
 use super::{REFUSED_STATUS, board, theatre};
 use crate::accept::ClientChannel;
-use crate::domain::hold::{Answer, Reply, Times};
+use crate::domain::answer::{Answer, Times};
+use crate::domain::hold::Reply;
 use crate::domain::id::{HoldId, SessionId};
 use crate::domain::recording::SessionSummary;
 use crate::flow::{Drain, Pulse};
@@ -111,6 +112,9 @@ struct Output {
 struct Words {
     /// The request, such as h-7f3k9q
     request: HoldId,
+    /// Have your own key sign the answer (ssh -A), also where policy does not ask for that
+    #[arg(long)]
+    sign: bool,
     /// Why; the rest of the line
     #[arg(short = 'm', long = "message", num_args = 1.., allow_hyphen_values = true)]
     message: Vec<String>,
@@ -176,9 +180,11 @@ async fn answer(visit: &Arc<Visit>, client: &Client, start: &Start, input: &mut 
         }
     };
     let operations = Operations::new(visit);
+    let agent = ApproverAgent::of(start, client);
+    let tell = async |text: &str| client.say(start.side(), text).await;
     let answered = match line.command {
         Some(Command::Dashboard) => match &start.pty {
-            Some(_) => return board::run(visit, client, start.size(), input).await,
+            Some(_) => return board::run(visit, client, &agent, start.size(), input).await,
             None => Err("the dashboard needs a terminal: ssh -t".to_owned()),
         },
         Some(Command::Replay { session, output }) if start.pty.is_some() && !output.json => {
@@ -192,6 +198,17 @@ async fn answer(visit: &Arc<Visit>, client: &Client, start: &Start, input: &mut 
             }
             None => Err("watching needs a terminal: ssh -t".to_owned()),
         },
+        Some(Command::Approve { again, words }) => {
+            let times = if again { Times::Again } else { Times::Once };
+            words
+                .send(&operations, &agent, tell, Answer::Approve, times)
+                .await
+        }
+        Some(Command::Refuse(words)) => {
+            words
+                .send(&operations, &agent, tell, Answer::Refuse, Times::Once)
+                .await
+        }
         other => plain(visit, &operations, other).await,
     };
     match answered {
@@ -303,11 +320,6 @@ async fn plain(
             let rows: Vec<text::Request> = requests.iter().map(text::Request::of).collect();
             show(&output, &rows, || text::requests(&rows))
         }
-        Some(Command::Approve { again, words }) => {
-            let times = if again { Times::Again } else { Times::Once };
-            words.send(operations, Answer::Approve, times).await
-        }
-        Some(Command::Refuse(words)) => words.send(operations, Answer::Refuse, Times::Once).await,
         Some(Command::Kill { session, message }) => operations
             .end(session, &message.join(" "))
             .await
@@ -329,18 +341,37 @@ async fn plain(
             session: Some(session),
             output,
         }) => theatre::dump(operations, session, output.json).await,
-        Some(Command::Dashboard) => Err("the dashboard needs a terminal: ssh -t".to_owned()),
+        // Answered before: they need a terminal or an agent.
+        Some(Command::Dashboard | Command::Approve { .. } | Command::Refuse(_)) => {
+            Err("the dashboard needs a terminal: ssh -t".to_owned())
+        }
         Some(Command::Watch { .. }) => Err("watching needs a terminal: ssh -t".to_owned()),
     }
 }
 
 impl Words {
-    async fn send(self, operations: &Operations<'_>, answer: Answer, times: Times) -> Answered {
+    async fn send(
+        self,
+        operations: &Operations<'_>,
+        agent: &ApproverAgent,
+        tell: impl AsyncFnOnce(&str),
+        answer: Answer,
+        times: Times,
+    ) -> Answered {
         let reply = Reply {
             answer,
             reason: self.message.join(" "),
             times,
+            signed: None,
         };
+        let sign = if self.sign {
+            Sign::Always
+        } else {
+            Sign::WhereRequired
+        };
+        let reply = operations
+            .signed(&self.request, None, reply, agent, sign, tell)
+            .await?;
         let answered = operations.answer(&self.request, None, reply).await;
         answered.map(|text| text + "\n")
     }

@@ -2,6 +2,8 @@
 
 mod memo;
 
+mod signing;
+
 use std::fs::File;
 use std::sync::Arc;
 
@@ -26,6 +28,7 @@ use crate::domain::verdict::{Circumstances, Denial, Permit, Question, Resource, 
 use crate::record::{Library, Live, Recording};
 use crate::store::{SessionFilter, Which};
 pub use memo::Memo;
+pub use signing::{ApproverAgent, Sign};
 
 /// How many sessions and ended requests lists look at.
 const LISTED: u32 = 200;

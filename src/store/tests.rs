@@ -7,7 +7,7 @@ mod story;
 
 use std::sync::Arc;
 
-use crate::domain::hold::Answer;
+use crate::domain::answer::Answer;
 use crate::domain::id::HoldId;
 use crate::store::tests::fixtures::{answered, at, hold, node, stopped};
 use crate::store::tests::postgres_server::PostgresServer;

@@ -7,8 +7,9 @@ use crate::dashboard::tests::{
     requirements, resolved, restart, snapshot,
 };
 use crate::domain::action::Requirements;
+use crate::domain::answer::Times;
 use crate::domain::command::Layer;
-use crate::domain::hold::{Answered, Hold, REASON_CHARS, Times};
+use crate::domain::hold::{Answered, Hold, REASON_CHARS};
 
 fn three() -> Dashboard {
     dashboard(vec![own(), restart(), migrate()])

@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use crate::dashboard::model::{
     Dashboard, HistoryEntry, HoldView, Standing, Tone, is_production, means_production, text,
 };
-use crate::domain::action::ReasonRule;
+use crate::domain::action::{ReasonRule, SignatureRule};
 use crate::domain::command::{Layer, Reading, Script, visible};
 use crate::domain::name::GroupName;
 use crate::domain::principal::{Principal, PrincipalKind};
@@ -362,7 +362,11 @@ pub(super) fn needs(view: &HoldView) -> String {
         ReasonRule::Required => ", with a reason",
         ReasonRule::Optional => "",
     };
-    format!("{count}{from}{so_far}{reason}")
+    let signed = match rule.signed {
+        SignatureRule::Required => ", signed",
+        SignatureRule::Optional => "",
+    };
+    format!("{count}{from}{so_far}{reason}{signed}")
 }
 
 /// Whether it may leave a shell of another user behind, which the sudo gate does not see into.

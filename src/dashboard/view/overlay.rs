@@ -12,7 +12,8 @@ use crate::dashboard::model::{
     Dashboard, Dialogue, EndDialogue, HoldView, LineEdit, Toast, Tone, View, text,
 };
 use crate::domain::action::ReasonRule;
-use crate::domain::hold::{Answer, REASON_CHARS, Times};
+use crate::domain::answer::{Answer, Times};
+use crate::domain::hold::REASON_CHARS;
 
 use super::{clock, countdown, detail, flow, theme};
 
@@ -130,6 +131,10 @@ fn shown_command(mut lines: Vec<Line<'static>>, room: usize) -> Vec<Line<'static
 
 fn state(dialogue: &Dialogue, sending: bool) -> Line<'static> {
     match (&dialogue.problem, sending) {
+        (_, true) if dialogue.shown.hold.needs_signature(dialogue.answer) => Line::styled(
+            "your key is asked to sign: allow it, or touch it",
+            theme::warning(),
+        ),
         (_, true) => Line::styled("sending your answer …", theme::quiet()),
         (Some(problem), false) => Line::styled(format!("✗ {problem}"), theme::bad()),
         (None, false) => times(dialogue),

@@ -13,8 +13,9 @@ use crate::dashboard::tests::{
     restart, simple, snapshot,
 };
 use crate::dashboard::update::Message;
+use crate::domain::answer::Answer;
 use crate::domain::command::{Layer, Reading, Script, Unknown, shows_as_itself};
-use crate::domain::hold::{Answer, Answered, Hold};
+use crate::domain::hold::{Answered, Hold};
 use crate::domain::principal::Principal;
 use crate::domain::sudo::{Companion, RunAs, SudoFacts};
 

@@ -4,8 +4,9 @@ use std::num::NonZeroU8;
 use std::time::Duration;
 
 use super::*;
-use crate::domain::action::{ReasonRule, Requirements};
-use crate::domain::hold::{Answer, AnswerError, Answered, Approval, Hold, Reply};
+use crate::domain::action::{ReasonRule, Requirements, SignatureRule};
+use crate::domain::answer::Answer;
+use crate::domain::hold::{AnswerError, Answered, Approval, Hold, Reply};
 use crate::domain::sudo::{Companion, RunAs, SudoFacts};
 
 const SUDO: &str = r#"
@@ -221,6 +222,7 @@ fn only_people_who_may_approve_the_sudo_itself_would_do_for_it_and_with_their_re
         again_for: None,
         at: NOW,
         source: Some("192.0.2.1".parse().unwrap()),
+        signed: None,
     };
     let would_do = |approvals: &[Approval], count: u8, reason| {
         let requirements = Requirements {
@@ -228,6 +230,7 @@ fn only_people_who_may_approve_the_sudo_itself_would_do_for_it_and_with_their_re
             expires_in: Duration::from_secs(60),
             reason,
             again_for: None,
+            signed: SignatureRule::Optional,
             policies: BTreeSet::new(),
             sentence: None,
         };

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::domain::action::{Action, ReasonRule, Requirements};
+use crate::domain::action::{Action, ReasonRule, Requirements, SignatureRule};
+use crate::domain::answer::Answer;
 use crate::domain::command::{Command, Layer, Reading, Scope};
-use crate::domain::hold::{Answer, Answered, Hold, Reply};
+use crate::domain::hold::{Answered, Hold, Reply};
 use crate::domain::id::{HoldId, SessionId};
 use crate::domain::name::NodeName;
 use crate::domain::principal::{KeyFingerprint, Principal, PrincipalKind, Subject};
@@ -128,6 +129,7 @@ pub(super) fn hold_of(id: u32, approvals: u8, bytes: &[u8]) -> Hold {
         expires_in: Duration::from_secs(600),
         reason: ReasonRule::Optional,
         again_for: None,
+        signed: SignatureRule::Optional,
         policies: BTreeSet::from(["sudo".to_owned()]),
         sentence: None,
     };

@@ -1,7 +1,7 @@
 //! One day of a bastion as its store sees it.
 
+use crate::domain::answer::Answer;
 use crate::domain::audit::{ChainVerifier, RecordHash};
-use crate::domain::hold::Answer;
 use crate::domain::id::HoldId;
 use crate::domain::recording::{EndOrder, SessionEnd};
 use crate::store::tests::fixtures::{
