@@ -2,13 +2,16 @@
 //!
 //! The invariant: [`Audit::append`] answers with the record only when it is durable; an error means that nothing more
 //! may run. Of files that policy lets pass unasked, a power failure of the machine may take the last second
-//! ([`Survives::Bastion`]). [`verify`] proves that no record was changed, removed or put in. What a chain alone cannot show is that
+//! ([`Survives::Bastion`]). [`verify`] proves that no record was changed, removed or put in, and that the signatures of
+//! approvers are theirs. What a chain alone cannot show is that
 //! its end was cut off, or the whole of it: compare the [`ChainHead`]s that it reports with those you noted before,
 //! or with an export that is kept elsewhere.
 //!
 //! What happened is decided by the caller, and logs for operators are not written here.
 
 mod export;
+
+mod signatures;
 mod verify;
 mod writer;
 
@@ -25,12 +28,14 @@ use tokio::sync::{mpsc, oneshot};
 use crate::audit::writer::Append;
 use crate::domain::audit::{AuditEvent, AuditRecord, ChainError};
 use crate::domain::name::NodeName;
+use crate::signature::SignatureError;
 use crate::store::{AuditEntry, Store, StoreError};
 
 pub use crate::store::Survives;
 
-pub use crate::audit::export::{Period, export, verify_export};
-pub use crate::audit::verify::{ChainHead, Report, verify};
+pub use crate::audit::export::{Period, export, signatures_of_export, verify_export};
+pub use crate::audit::signatures::{Signatures, SignedRecord, Signer, UnknownSigner};
+pub use crate::audit::verify::{ChainHead, Report, signatures, verify};
 pub use crate::audit::writer::AuditWriter;
 
 /// Longest text of one event.
@@ -76,6 +81,32 @@ pub enum AuditError {
         /// What is wrong.
         reason: String,
     },
+    /// Somebody changed an answer or its signature.
+    #[error("the audit does not hold: node {node}: record {seq}: {reason}")]
+    Signature {
+        /// The chain.
+        node: NodeName,
+        /// Where.
+        seq: u64,
+        /// What is wrong with it.
+        reason: SignatureError,
+    },
+    /// Somebody else signed an answer.
+    #[error("the audit does not hold: {0}")]
+    Signer(UnknownSigner),
+    /// A record holds a signature that cannot be checked.
+    #[error("the audit does not hold: node {node}: record {seq} cannot be read: {reason}")]
+    Unreadable {
+        /// The chain.
+        node: NodeName,
+        /// Where.
+        seq: u64,
+        /// Why.
+        reason: String,
+    },
+    /// There are more keys of people than signatures can be checked with.
+    #[error("people logged in with more than {0} keys: verify the exports of shorter periods")]
+    Keys(usize),
     /// The file or pipe that is read or written.
     #[error("the export cannot be read or written: {0}")]
     Io(io::Error),

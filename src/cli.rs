@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
 
 use crate::domain::forward::Forward;
+use crate::domain::id::HoldId;
 use crate::domain::name::{LoginName, TargetName};
 
 /// A checkpoint inside the SSH session: federated logins, held commands, recordings that prove what happened.
@@ -164,7 +165,7 @@ pub struct Replay {
 /// `countersign audit …`.
 #[derive(Debug, Subcommand)]
 pub enum Audit {
-    /// Verify the chains in the store, or in an exported file
+    /// Verify the chains in the store, or in an exported file, and the signatures of approvers in them
     Verify {
         /// Where the store is
         #[command(flatten)]
@@ -172,6 +173,20 @@ pub enum Audit {
         /// An exported file (JSON lines) to verify instead, offline
         #[arg(long)]
         file: Option<PathBuf>,
+    },
+    /// Verify the chains, and write what approvers signed into a folder, for `ssh-keygen -Y verify`
+    Signatures {
+        /// Where the store is
+        #[command(flatten)]
+        configured: Configured,
+        /// An exported file (JSON lines) instead of the store, offline
+        #[arg(long)]
+        file: Option<PathBuf>,
+        /// Only those of one request, such as h-7f3k9q
+        #[arg(long)]
+        hold: Option<HoldId>,
+        /// The folder; it is made, and must be empty
+        folder: PathBuf,
     },
     /// Write the audit trail to standard output as JSON lines
     Export {

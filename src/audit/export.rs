@@ -4,15 +4,16 @@
 //! so it stands last and is taken as it stands: a line that another program wrote anew is refused.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, Read};
+use std::io::{self, BufRead, Read};
 
 use jiff::Timestamp;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
+use crate::audit::signatures::Witness;
 use crate::audit::verify::PAGE;
-use crate::audit::{AuditError, ChainHead, EVENT_BYTES, Report};
+use crate::audit::{AuditError, ChainHead, EVENT_BYTES, Report, SignedRecord};
 use crate::domain::audit::{AuditRecord, ChainError, RecordHash};
 use crate::domain::name::NodeName;
 use crate::store::{CHAINS, Store};
@@ -80,8 +81,21 @@ pub async fn export(
 /// in the export of a period; from there on it must hold.
 ///
 /// # Errors
-/// At the first line that is not one of ours, and at the first record that was changed, removed or put in.
-pub fn verify_export(mut input: impl BufRead) -> Result<Report, AuditError> {
+/// At the first line that is not one of ours, and at the first record that was changed, removed or put in, or whose
+/// signature is not that of its approver.
+pub fn verify_export(input: impl BufRead) -> Result<Report, AuditError> {
+    signatures_of_export(input, &mut |_| Ok(()))
+}
+
+/// Verifies an export as [`verify_export`] does, and gives each signature that holds to `sink`.
+///
+/// # Errors
+/// As [`verify_export`], and those of `sink`.
+pub fn signatures_of_export(
+    mut input: impl BufRead,
+    sink: &mut dyn FnMut(SignedRecord) -> io::Result<()>,
+) -> Result<Report, AuditError> {
+    let mut witness = Witness::new(sink);
     let mut chains: BTreeMap<NodeName, ChainHead> = BTreeMap::new();
     let mut records = 0;
     let mut text = Vec::new();
@@ -99,6 +113,7 @@ pub fn verify_export(mut input: impl BufRead) -> Result<Report, AuditError> {
                 reason,
             });
         }
+        witness.look(&record, first)?;
         let head = ChainHead {
             node: record.node.clone(),
             first,
@@ -110,6 +125,7 @@ pub fn verify_export(mut input: impl BufRead) -> Result<Report, AuditError> {
     Ok(Report {
         heads: chains.into_values().collect(),
         records,
+        signatures: witness.found(),
     })
 }
 

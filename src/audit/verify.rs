@@ -1,8 +1,10 @@
 //! Proof that the chains in the database hold.
 
 use std::fmt;
+use std::io;
 
-use crate::audit::AuditError;
+use crate::audit::signatures::Witness;
+use crate::audit::{AuditError, Signatures, SignedRecord};
 use crate::domain::audit::{ChainVerifier, RecordHash};
 use crate::domain::name::NodeName;
 use crate::store::Store;
@@ -42,27 +44,48 @@ pub struct Report {
     pub heads: Vec<ChainHead>,
     /// How many records there were.
     pub records: u64,
+    /// The signatures of approvers among them.
+    pub signatures: Signatures,
 }
 
 /// Verifies every chain in the database from its first record.
 ///
 /// # Errors
-/// At the first record that was changed, removed or put in; or those of the database.
+/// At the first record that was changed, removed or put in, or whose signature is not that of its approver; or those of
+/// the database.
 pub async fn verify(store: &Store) -> Result<Report, AuditError> {
+    signatures(store, &mut |_| Ok(())).await
+}
+
+/// Verifies every chain as [`verify`] does, and gives each signature that holds to `sink`.
+///
+/// # Errors
+/// As [`verify`], and those of `sink`.
+pub async fn signatures(
+    store: &Store,
+    sink: &mut dyn FnMut(SignedRecord) -> io::Result<()>,
+) -> Result<Report, AuditError> {
+    let mut witness = Witness::new(sink);
     let mut report = Report {
         heads: Vec::new(),
         records: 0,
+        signatures: Signatures::default(),
     };
     for node in store.audit_nodes().await? {
-        if let Some(head) = verify_chain(store, &node).await? {
+        if let Some(head) = verify_chain(store, &node, &mut witness).await? {
             report.records += head.seq;
             report.heads.push(head);
         }
     }
+    report.signatures = witness.found();
     Ok(report)
 }
 
-async fn verify_chain(store: &Store, node: &NodeName) -> Result<Option<ChainHead>, AuditError> {
+async fn verify_chain(
+    store: &Store,
+    node: &NodeName,
+    witness: &mut Witness<'_>,
+) -> Result<Option<ChainHead>, AuditError> {
     let mut verifier = ChainVerifier::default();
     let mut head = None;
     let mut after = 0;
@@ -70,6 +93,7 @@ async fn verify_chain(store: &Store, node: &NodeName) -> Result<Option<ChainHead
         let page = store.audit_records(node, after, PAGE).await?;
         for record in &page {
             verifier.check(record)?;
+            witness.look(record, 1)?;
         }
         let Some(last) = page.last() else {
             return Ok(head);

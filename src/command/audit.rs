@@ -1,4 +1,6 @@
-//! `countersign audit verify|export`.
+//! `countersign audit verify|signatures|export`.
+
+mod signed;
 
 use std::fs::File;
 use std::io::BufReader;
@@ -12,8 +14,9 @@ use crate::cli::Audit;
 use crate::config::Config;
 use crate::node::store_url;
 use crate::store::Store;
+use signed::Folder;
 
-/// Verifies or exports the audit trail.
+/// Verifies or exports the audit trail, or the signatures in it.
 ///
 /// # Errors
 /// When the store or file cannot be read, or a chain is broken.
@@ -35,6 +38,33 @@ pub fn run(command: Audit) -> anyhow::Result<ExitCode> {
                 Ok::<_, anyhow::Error>(audit::verify(&open(&config).await?).await?)
             })?;
             tell(&report)
+        }
+        Audit::Signatures {
+            configured,
+            file,
+            hold,
+            folder,
+        } => {
+            let mut written = Folder::make(&folder, hold)?;
+            let report = match file {
+                Some(file) => {
+                    let opened = File::open(&file)
+                        .with_context(|| format!("cannot read `{}`", file.display()))?;
+                    let mut sink = |signed| written.take(&signed);
+                    audit::signatures_of_export(BufReader::new(opened), &mut sink)?
+                }
+                None => {
+                    let (config, _) = crate::config::look(&configured.config)?;
+                    runtime()?.block_on(async {
+                        let store = open(&config).await?;
+                        let mut sink = |signed| written.take(&signed);
+                        Ok::<_, anyhow::Error>(audit::signatures(&store, &mut sink).await?)
+                    })?
+                }
+            };
+            let told = written.end(&report)?;
+            print(&told)?;
+            Ok(ExitCode::SUCCESS)
         }
         Audit::Export {
             configured,
@@ -71,6 +101,7 @@ fn tell(report: &Report) -> anyhow::Result<ExitCode> {
     for head in &report.heads {
         out.push_str(&format!("{head}\n"));
     }
+    signed::tell(&report.signatures, &mut out);
     out.push_str(
         "a removed end does not show by itself: compare these heads with those you noted before\n",
     );
