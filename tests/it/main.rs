@@ -43,6 +43,8 @@ mod holds;
 
 mod admission;
 
+mod signed;
+
 mod bound;
 
 mod line;

@@ -1,7 +1,10 @@
 //! An agent on a person's own machine.
 
-use std::path::PathBuf;
+use std::io::{self, Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
 use super::person::Person;
 use super::process::{Running, run};
@@ -29,10 +32,95 @@ impl Agent {
         }
     }
 
+    /// Where it listens.
+    pub(crate) fn socket(&self) -> &Path {
+        &self.socket
+    }
+
     /// `ssh -A ARGUMENTS` of whoever has this agent.
     pub(crate) fn ssh(&self, person: &Person, arguments: &[&str]) -> Running {
         let agent = format!("IdentityAgent={}", self.socket.display());
         let arguments = [&["-A", "-o", &agent], arguments].concat();
         Running::start(&mut person.program("ssh", &arguments))
     }
+}
+
+/// What an agent does that is not to be trusted, when it is asked to sign.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Lie {
+    /// It signs something else.
+    SignsSomethingElse,
+    /// It answers what is no answer.
+    Babbles,
+    /// It refuses.
+    Refuses,
+}
+
+/// An agent that is not to be trusted in front of a good one.
+pub(crate) struct Liar {
+    socket: PathBuf,
+}
+
+impl Liar {
+    /// In front of this agent. It answers as long as the tests run.
+    pub(crate) fn before(agent: &Agent, lie: Lie) -> Self {
+        let socket = agent.socket.with_extension(format!("{lie:?}"));
+        let listener = UnixListener::bind(&socket).unwrap();
+        let honest = agent.socket.clone();
+        thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                // A client that goes away ends the conversation, and no more.
+                let _ = converse(client, &honest, lie);
+            }
+        });
+        Self { socket }
+    }
+
+    /// Where it listens.
+    pub(crate) fn socket(&self) -> &Path {
+        &self.socket
+    }
+}
+
+const SIGN_REQUEST: u8 = 13;
+
+fn converse(mut client: UnixStream, honest: &Path, lie: Lie) -> io::Result<()> {
+    let mut agent = UnixStream::connect(honest)?;
+    loop {
+        let mut message = receive(&mut client)?;
+        if message.first() == Some(&SIGN_REQUEST) {
+            match lie {
+                // The last byte before the flags is of what is to be signed.
+                Lie::SignsSomethingElse => {
+                    let last = message.len() - 5;
+                    message[last] ^= 1;
+                }
+                Lie::Babbles => {
+                    send(&mut client, b"\x0e\0\0\0\x20neither a key nor a signature")?;
+                    continue;
+                }
+                Lie::Refuses => {
+                    send(&mut client, &[5])?;
+                    continue;
+                }
+            }
+        }
+        send(&mut agent, &message)?;
+        let answer = receive(&mut agent)?;
+        send(&mut client, &answer)?;
+    }
+}
+
+fn receive(stream: &mut UnixStream) -> io::Result<Vec<u8>> {
+    let mut length = [0; 4];
+    stream.read_exact(&mut length)?;
+    let mut message = vec![0; u32::from_be_bytes(length) as usize];
+    stream.read_exact(&mut message)?;
+    Ok(message)
+}
+
+fn send(stream: &mut UnixStream, message: &[u8]) -> io::Result<()> {
+    let length = u32::try_from(message.len()).unwrap();
+    stream.write_all(&length.to_be_bytes())?;
+    stream.write_all(message)
 }
