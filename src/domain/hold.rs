@@ -742,6 +742,38 @@ mod tests {
     }
 
     #[test]
+    fn an_approval_counts_where_exactly_it_was_signed_and_a_refusal_needs_no_signature() {
+        let (hold, carol) = (resolved(Layer::Line, &[]).hold, principal("carol"));
+        let hold = Hold {
+            requirements: Requirements {
+                signed: SignatureRule::Required,
+                ..hold.requirements.clone()
+            },
+            ..hold
+        };
+        let reply = |answer, signed| Reply {
+            signed,
+            ..Reply::once(answer, "ok")
+        };
+        let signed = |by: &Principal, answer| {
+            let statement = hold.statement(by, &reply(answer, None), Timestamp::UNIX_EPOCH);
+            Some(SignedAnswer::vouched(statement, String::new()))
+        };
+        let takes = |answer, signed| hold.accepts_signature(&carol, &reply(answer, signed));
+        let (approve, refuse) = (Answer::Approve, Answer::Refuse);
+        assert_eq!(takes(approve, None), Err(AnswerError::SignatureMissing));
+        assert_eq!(takes(refuse, None), Ok(()));
+        assert_eq!(takes(approve, signed(&carol, approve)), Ok(()));
+        let others = signed(&principal("dave"), approve);
+        for wrong in [signed(&carol, refuse), others] {
+            assert_eq!(takes(approve, wrong), Err(AnswerError::SignatureWrong));
+        }
+        // A signature that is not of the answer counts for nothing even where none is needed.
+        let wrong = takes(refuse, signed(&carol, approve));
+        assert_eq!(wrong, Err(AnswerError::SignatureWrong));
+    }
+
+    #[test]
     fn a_command_runs_again_for_the_shortest_time_that_every_approver_gave() {
         let again = |approvals: &[Option<u64>], second| {
             let now = Timestamp::from_second(second).unwrap();

@@ -180,11 +180,12 @@ async fn answer(visit: &Arc<Visit>, client: &Client, start: &Start, input: &mut 
         }
     };
     let operations = Operations::new(visit);
-    let agent = ApproverAgent::of(start, client);
-    let tell = async |text: &str| client.say(start.side(), text).await;
     let answered = match line.command {
         Some(Command::Dashboard) => match &start.pty {
-            Some(_) => return board::run(visit, client, &agent, start.size(), input).await,
+            Some(_) => {
+                let agent = ApproverAgent::of(start, client);
+                return board::run(visit, client, &agent, start.size(), input).await;
+            }
             None => Err("the dashboard needs a terminal: ssh -t".to_owned()),
         },
         Some(Command::Replay { session, output }) if start.pty.is_some() && !output.json => {
@@ -198,18 +199,7 @@ async fn answer(visit: &Arc<Visit>, client: &Client, start: &Start, input: &mut 
             }
             None => Err("watching needs a terminal: ssh -t".to_owned()),
         },
-        Some(Command::Approve { again, words }) => {
-            let times = if again { Times::Again } else { Times::Once };
-            words
-                .send(&operations, &agent, tell, Answer::Approve, times)
-                .await
-        }
-        Some(Command::Refuse(words)) => {
-            words
-                .send(&operations, &agent, tell, Answer::Refuse, Times::Once)
-                .await
-        }
-        other => plain(visit, &operations, other).await,
+        other => plain(visit, &operations, client, start, other).await,
     };
     match answered {
         Ok(text) => {
@@ -295,8 +285,12 @@ fn split_reason(text: &str) -> (&str, Vec<String>) {
 async fn plain(
     visit: &Arc<Visit>,
     operations: &Operations<'_>,
+    client: &Client,
+    start: &Start,
     command: Option<Command>,
 ) -> Answered {
+    let agent = ApproverAgent::of(start, client);
+    let tell = async |text: &str| client.say(start.side(), text).await;
     match command {
         None => home(visit, operations).await,
         Some(Command::Whoami(output)) => {
@@ -320,6 +314,15 @@ async fn plain(
             let rows: Vec<text::Request> = requests.iter().map(text::Request::of).collect();
             show(&output, &rows, || text::requests(&rows))
         }
+        Some(Command::Approve { again, words }) => {
+            let times = if again { Times::Again } else { Times::Once };
+            let sent = words.send(operations, &agent, tell, Answer::Approve, times);
+            sent.await
+        }
+        Some(Command::Refuse(words)) => {
+            let sent = words.send(operations, &agent, tell, Answer::Refuse, Times::Once);
+            sent.await
+        }
         Some(Command::Kill { session, message }) => operations
             .end(session, &message.join(" "))
             .await
@@ -341,10 +344,7 @@ async fn plain(
             session: Some(session),
             output,
         }) => theatre::dump(operations, session, output.json).await,
-        // Answered before: they need a terminal or an agent.
-        Some(Command::Dashboard | Command::Approve { .. } | Command::Refuse(_)) => {
-            Err("the dashboard needs a terminal: ssh -t".to_owned())
-        }
+        Some(Command::Dashboard) => Err("the dashboard needs a terminal: ssh -t".to_owned()),
         Some(Command::Watch { .. }) => Err("watching needs a terminal: ssh -t".to_owned()),
     }
 }

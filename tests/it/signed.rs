@@ -176,6 +176,8 @@ fn an_export_gives_the_same_proofs_without_the_bastion() {
 #[test]
 fn without_an_agent_what_needs_a_signature_is_not_approved_yet_can_be_refused() {
     let mut scene = Scene::signed();
+    let queue = scene.carol.ssh(&["bastion", "requests", "--json"]);
+    assert_eq!(queue.json()[0]["signed"], "required", "scripts know before");
     for words in [&["-m", "ok"][..], &["--sign", "-m", "ok"]] {
         let arguments = [&["bastion", "approve", &scene.id], words].concat();
         let output = scene.carol.ssh(&arguments);

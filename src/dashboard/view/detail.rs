@@ -290,6 +290,9 @@ impl Page {
                 ("✓ ".to_owned(), theme::good()),
                 (text(&given.approver.name), theme::strong()),
             ];
+            if given.signed.is_some() {
+                words.push((" signed".to_owned(), theme::good()));
+            }
             if !given.reason.is_empty() {
                 words.push((format!("  “{}”", given.reason), theme::plain()));
             }

@@ -154,6 +154,8 @@ pub(super) struct Request {
     policies: Vec<String>,
     approvals: usize,
     approvals_needed: u8,
+    /// Whether an approval must be signed.
+    signed: crate::domain::action::SignatureRule,
     approvers: Vec<String>,
     may_answer: bool,
     created: Timestamp,
@@ -181,6 +183,7 @@ impl Request {
             policies: hold.requirements().policies.iter().cloned().collect(),
             approvals: hold.approvals().len(),
             approvals_needed: hold.requirements().approvals.get(),
+            signed: hold.requirements().signed,
             approvers: view.approvers.iter().map(ToString::to_string).collect(),
             may_answer: view.may_answer,
             created: hold.created(),
