@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::harness::agent::{Liar, Lie};
+use crate::harness::agent::{Liar, Lie, SecurityKey};
 use crate::harness::person::wait_until_held;
 use crate::harness::process::script;
 use crate::harness::{Agent, Options, Output, Person, Running, World, run};
@@ -244,6 +244,24 @@ fn an_agent_is_left_alone_where_no_signature_is_needed() {
     scene.held.finish().expect_success();
     let answered = scene.world.bastion.wait_for_event("answered");
     assert!(answered["by"]["signed"].is_null(), "{answered}");
+}
+
+#[test]
+fn a_touched_security_key_logs_in_and_signs_and_openssh_knows_it_for_one() {
+    let scene = Scene::signed();
+    let dave = scene.world.stranger("dave");
+    let key = SecurityKey::of(&dave);
+    dave.sign_in(&scene.world.idp);
+    let forward = format!("-oForwardAgent={}", key.socket().display());
+    let approve = [&forward, "bastion", "approve", &scene.id, "-m", "touched"];
+    dave.ssh(&approve).expect_success();
+    scene.held.finish().expect_success();
+    let folder = dave.home().join("proofs");
+    let words = ["audit", "signatures", folder.to_str().unwrap()];
+    scene.world.bastion.command(&words).expect_success();
+    let checked = keygen_verify(&folder, "dave@example.test", &only_answer(&folder));
+    let checked = checked.expect_success();
+    assert!(checked.text().contains("ED25519-SK"), "{checked}");
 }
 
 #[test]
