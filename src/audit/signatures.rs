@@ -165,40 +165,45 @@ impl<'a> Witness<'a> {
             seq,
             reason,
         })?;
-        let shown = fingerprint(&key);
-        let name = by.approver.name;
-        let who = (node.clone(), by.approver.subject, shown.clone());
+        let who = (node.clone(), by.approver.subject, fingerprint(&key));
         let signer = match self.keys.contains(&who) {
             true => Signer::Known,
             false => Signer::Unknown,
         };
-        self.found.checked += 1;
-        if signer == Signer::Unknown {
-            let unknown = UnknownSigner {
-                node: node.clone(),
-                seq,
-                name: name.clone(),
-                key: shown,
-            };
-            if first <= 1 {
-                return Err(AuditError::Signer(unknown));
-            }
-            self.found.unknown += 1;
-            if self.found.told.len() < TOLD {
-                self.found.told.push(unknown);
-            }
-        }
-        (self.sink)(SignedRecord {
+        let signed = SignedRecord {
             node,
             seq,
             hold,
-            name,
+            name: by.approver.name,
             text: statement.text(),
             armored: signed.armored.clone(),
             key,
             signer,
-        })
-        .map_err(AuditError::Io)
+        };
+        self.found.checked += 1;
+        match signer {
+            Signer::Known => {}
+            Signer::Unknown => self.unknown(&signed, first)?,
+        }
+        (self.sink)(signed).map_err(AuditError::Io)
+    }
+
+    /// A key that nobody was seen to log in with is an error in a chain that is there from its begin.
+    fn unknown(&mut self, signed: &SignedRecord, first: u64) -> Result<(), AuditError> {
+        let unknown = UnknownSigner {
+            node: signed.node.clone(),
+            seq: signed.seq,
+            name: signed.name.clone(),
+            key: fingerprint(&signed.key),
+        };
+        if first <= 1 {
+            return Err(AuditError::Signer(unknown));
+        }
+        self.found.unknown += 1;
+        if self.found.told.len() < TOLD {
+            self.found.told.push(unknown);
+        }
+        Ok(())
     }
 }
 

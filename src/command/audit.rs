@@ -4,14 +4,16 @@ mod signed;
 
 use std::fs::File;
 use std::io::BufReader;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
 
 use super::{print, runtime};
 use crate::audit::{self, AuditError, Period, Report};
-use crate::cli::Audit;
+use crate::cli::{Audit, Configured};
 use crate::config::Config;
+use crate::domain::id::HoldId;
 use crate::node::store_url;
 use crate::store::Store;
 use signed::Folder;
@@ -45,24 +47,7 @@ pub fn run(command: Audit) -> anyhow::Result<ExitCode> {
             hold,
             folder,
         } => {
-            let mut written = Folder::make(&folder, hold)?;
-            let report = match file {
-                Some(file) => {
-                    let opened = File::open(&file)
-                        .with_context(|| format!("cannot read `{}`", file.display()))?;
-                    let mut sink = |signed| written.take(&signed);
-                    audit::signatures_of_export(BufReader::new(opened), &mut sink)?
-                }
-                None => {
-                    let (config, _) = crate::config::look(&configured.config)?;
-                    runtime()?.block_on(async {
-                        let store = open(&config).await?;
-                        let mut sink = |signed| written.take(&signed);
-                        Ok::<_, anyhow::Error>(audit::signatures(&store, &mut sink).await?)
-                    })?
-                }
-            };
-            let told = written.end(&report)?;
+            let told = signatures(&configured, file, hold, &folder)?;
             print(&told)?;
             Ok(ExitCode::SUCCESS)
         }
@@ -87,6 +72,32 @@ pub fn run(command: Audit) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// Writes what approvers signed into a folder, and tells what is there.
+fn signatures(
+    configured: &Configured,
+    file: Option<PathBuf>,
+    hold: Option<HoldId>,
+    folder: &Path,
+) -> anyhow::Result<String> {
+    let mut written = Folder::make(folder, hold)?;
+    let mut sink = |signed| written.take(&signed);
+    let report = match file {
+        Some(file) => {
+            let opened =
+                File::open(&file).with_context(|| format!("cannot read `{}`", file.display()))?;
+            audit::signatures_of_export(BufReader::new(opened), &mut sink)?
+        }
+        None => {
+            let (config, _) = crate::config::look(&configured.config)?;
+            runtime()?.block_on(async {
+                let store = open(&config).await?;
+                Ok::<_, anyhow::Error>(audit::signatures(&store, &mut sink).await?)
+            })?
+        }
+    };
+    written.end(&report)
 }
 
 async fn open(config: &Config) -> anyhow::Result<Store> {

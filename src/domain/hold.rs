@@ -50,7 +50,7 @@ pub struct Reply {
     /// How often.
     pub times: Times,
     /// The proof that they signed it, where they did.
-    pub signed: Option<SignedAnswer>,
+    pub signed: Option<Box<SignedAnswer>>,
 }
 
 impl Reply {
@@ -757,7 +757,7 @@ mod tests {
         };
         let signed = |by: &Principal, answer| {
             let statement = hold.statement(by, &reply(answer, None), Timestamp::UNIX_EPOCH);
-            Some(SignedAnswer::vouched(statement, String::new()))
+            Some(Box::new(SignedAnswer::vouched(statement, String::new())))
         };
         let takes = |answer, signed| hold.accepts_signature(&carol, &reply(answer, signed));
         let (approve, refuse) = (Answer::Approve, Answer::Refuse);

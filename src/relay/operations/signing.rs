@@ -96,7 +96,7 @@ impl Operations<'_> {
         .await;
         let signed = self.ask_agent(connection, statement).await?;
         Ok(Reply {
-            signed: Some(signed),
+            signed: Some(Box::new(signed)),
             ..reply
         })
     }
