@@ -30,7 +30,8 @@ impl Agent {
         let socket = person.home().join("agent.sock");
         let mut program = Command::new("ssh-agent");
         let program = Running::start(program.arg("-D").arg("-a").arg(&socket));
-        eventually(PATIENCE, || socket.exists().then_some(())).expect("the agent starts");
+        // Its socket is there a moment before it listens.
+        eventually(PATIENCE, || UnixStream::connect(&socket).ok()).expect("the agent starts");
         let mut add = Command::new("ssh-add");
         add.env("SSH_AUTH_SOCK", &socket);
         run(add.arg(person.home().join("id_ed25519"))).expect_success();
