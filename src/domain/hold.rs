@@ -3,6 +3,8 @@
 //! [`Hold`] is a state machine that consumes itself: an answer either leaves it waiting for more people or
 //! turns it into a [`Resolved`]. Only an approved one gives a [`Clearance`], and only for the same digest.
 
+mod clearance;
+
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -16,8 +18,10 @@ use crate::domain::id::HoldId;
 use crate::domain::name::PrincipalName;
 use crate::domain::principal::Principal;
 use crate::domain::request::ApprovalRequest;
-use crate::domain::verdict::{Permit, command_matter};
+use crate::domain::verdict::Permit;
 use crate::domain::words::plain;
+
+pub use clearance::{Basis, Clearance};
 
 /// Longest reason that is kept, in characters.
 pub const REASON_CHARS: usize = 500;
@@ -466,10 +470,9 @@ impl Resolved {
         let same = plain(&approved.bytes).is_some_and(|said| said == words)
             && words.first().is_some_and(|first| first == b"sudo");
         match self.resolution {
-            Resolution::Approved { .. } if starts && here && same => Ok(Clearance {
-                command,
-                basis: Basis::Approval,
-            }),
+            Resolution::Approved { .. } if starts && here && same => {
+                Ok(Clearance::approved(command))
+            }
             Resolution::Approved { .. }
             | Resolution::Refused { .. }
             | Resolution::Expired
@@ -507,10 +510,7 @@ impl Resolved {
         let latest = self.at.checked_add(longest).ok();
         let until = self.again_until().min(latest);
         if repeats(command.layer) && same && until.is_some_and(|until| now < until) {
-            Ok(Clearance {
-                command,
-                basis: Basis::Approval,
-            })
+            Ok(Clearance::approved(command))
         } else {
             Err(command)
         }
@@ -522,10 +522,9 @@ impl Resolved {
     /// The command is handed back when the hold was not approved or was opened for anything else.
     pub fn clear(&self, command: Command) -> Result<Clearance, Command> {
         match self.resolution {
-            Resolution::Approved { .. } if command.digest() == self.hold.digest => Ok(Clearance {
-                command,
-                basis: Basis::Approval,
-            }),
+            Resolution::Approved { .. } if command.digest() == self.hold.digest => {
+                Ok(Clearance::approved(command))
+            }
             Resolution::Approved { .. }
             | Resolution::Refused { .. }
             | Resolution::Expired
@@ -547,307 +546,5 @@ fn repeats(layer: Layer) -> bool {
     }
 }
 
-/// Proof that exactly these bytes may be sent to exactly this place. It is used up by sending them.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Clearance {
-    command: Command,
-    basis: Basis,
-}
-
-/// What a clearance rests on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Basis {
-    /// Policy lets it run, or it does nothing.
-    Policy,
-    /// People approved it.
-    Approval,
-}
-
-impl Clearance {
-    /// The clearance that policy gives at once.
-    ///
-    /// # Errors
-    /// The command is handed back when the permit is for another command, place, person or action.
-    pub fn from_permit(
-        command: Command,
-        principal: &Principal,
-        action: Action,
-        permit: &Permit,
-    ) -> Result<Self, Command> {
-        let destination = &command.scope.destination;
-        let matter = command_matter(&destination.login, &destination.target, &command.digest());
-        if permit.covers(&principal.subject, action, &matter) {
-            Ok(Self {
-                command,
-                basis: Basis::Policy,
-            })
-        } else {
-            Err(command)
-        }
-    }
-
-    /// The clearance of a line that holds nothing to run: Enter on an empty prompt.
-    ///
-    /// # Errors
-    /// The command is handed back when it holds anything but white space.
-    pub fn of_nothing(command: Command) -> Result<Self, Command> {
-        if command.bytes.iter().all(u8::is_ascii_whitespace) {
-            Ok(Self {
-                command,
-                basis: Basis::Policy,
-            })
-        } else {
-            Err(command)
-        }
-    }
-
-    /// The clearance to open SFTP, which does nothing: each operation of it is cleared by itself.
-    ///
-    /// # Errors
-    /// The command is handed back when it is anything but the subsystem `sftp`, or OpenSSH's server by one of
-    /// [`SFTP_SERVERS`] and nothing else.
-    pub fn of_sftp(command: Command) -> Result<Self, Command> {
-        let opens = match command.layer {
-            Layer::Subsystem => command.bytes == b"sftp",
-            Layer::Exec => SFTP_SERVERS
-                .iter()
-                .any(|server| server.as_bytes() == command.bytes),
-            Layer::Connect
-            | Layer::Line
-            | Layer::Shell
-            | Layer::Forward
-            | Layer::Transfer
-            | Layer::Sudo => false,
-        };
-        if opens {
-            Ok(Self {
-                command,
-                basis: Basis::Policy,
-            })
-        } else {
-            Err(command)
-        }
-    }
-
-    /// What may be sent.
-    pub fn command(&self) -> &Command {
-        &self.command
-    }
-
-    /// What it rests on.
-    pub fn basis(&self) -> Basis {
-        self.basis
-    }
-
-    /// The bytes, to be sent now.
-    pub fn into_bytes(self) -> Vec<u8> {
-        self.command.bytes
-    }
-}
-
 #[cfg(test)]
-impl Clearance {
-    /// A clearance for tests of what takes one.
-    pub(crate) fn for_tests(command: Command) -> Self {
-        Self {
-            command,
-            basis: Basis::Policy,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::num::NonZeroU8;
-
-    use super::*;
-    use crate::domain::command::{Reading, Scope};
-    use crate::domain::id::SessionId;
-    use crate::domain::principal::{KeyFingerprint, PrincipalKind, Subject};
-    use crate::domain::target::{Destination, TargetInfo};
-
-    fn command(layer: Layer, bytes: &[u8]) -> Command {
-        let destination = Destination {
-            login: "deploy".parse().unwrap(),
-            target: "db1".parse().unwrap(),
-        };
-        Command {
-            scope: Scope {
-                destination,
-                session: SessionId::new(Timestamp::UNIX_EPOCH, [1; 10]),
-                ordinal: 0,
-            },
-            layer,
-            bytes: bytes.to_vec(),
-            script: None,
-        }
-    }
-
-    const HOUR: Duration = Duration::from_secs(3600);
-
-    fn resolved(layer: Layer, approvals: &[Option<u64>]) -> Resolved {
-        let approval = |minutes: &Option<u64>| Approval {
-            approver: principal("carol"),
-            reason: String::new(),
-            again_for: minutes.map(|minutes| Duration::from_secs(60 * minutes)),
-            at: Timestamp::UNIX_EPOCH,
-            source: None,
-            signed: None,
-        };
-        let requirements = Requirements {
-            approvals: NonZeroU8::MIN,
-            expires_in: Duration::from_secs(600),
-            reason: ReasonRule::Optional,
-            again_for: None,
-            signed: SignatureRule::Optional,
-            policies: [].into(),
-            sentence: None,
-        };
-        let request = ApprovalRequest {
-            hold: HoldId::new(1),
-            requester: principal("alice"),
-            key: KeyFingerprint::new("SHA256:".to_owned()),
-            source: [192, 0, 2, 7].into(),
-            reason: None,
-            target: TargetInfo {
-                name: "db1".parse().unwrap(),
-                aliases: [].into(),
-                logins: [].into(),
-                labels: [].into(),
-                layers: [].into(),
-            },
-            action: Action::Exec,
-            command: command(layer, b"make check"),
-            reading: Reading::default(),
-            screen: Vec::new(),
-        };
-        let by = approvals.iter().map(approval).collect();
-        let hold = Hold::open(request, requirements, Timestamp::UNIX_EPOCH);
-        hold.end(Resolution::Approved { by }, Timestamp::UNIX_EPOCH)
-    }
-
-    fn principal(name: &str) -> Principal {
-        Principal {
-            subject: Subject {
-                issuer: "https://id.example.com".to_owned(),
-                subject: name.to_owned(),
-            },
-            name: name.parse().unwrap(),
-            kind: PrincipalKind::Person,
-            groups: [].into(),
-            acr: None,
-            amr: [].into(),
-            authenticated_at: Timestamp::UNIX_EPOCH,
-        }
-    }
-
-    #[test]
-    fn an_approval_counts_where_exactly_it_was_signed_and_a_refusal_needs_no_signature() {
-        let (hold, carol) = (resolved(Layer::Line, &[]).hold, principal("carol"));
-        let hold = Hold {
-            requirements: Requirements {
-                signed: SignatureRule::Required,
-                ..hold.requirements.clone()
-            },
-            ..hold
-        };
-        let reply = |answer, signed| Reply {
-            signed,
-            ..Reply::once(answer, "ok")
-        };
-        let signed = |by: &Principal, answer| {
-            let statement = hold.statement(by, &reply(answer, None), Timestamp::UNIX_EPOCH);
-            Some(Box::new(SignedAnswer::vouched(statement, String::new())))
-        };
-        let takes = |answer, signed| hold.accepts_signature(&carol, &reply(answer, signed));
-        let (approve, refuse) = (Answer::Approve, Answer::Refuse);
-        assert_eq!(takes(approve, None), Err(AnswerError::SignatureMissing));
-        assert_eq!(takes(refuse, None), Ok(()));
-        assert_eq!(takes(approve, signed(&carol, approve)), Ok(()));
-        let others = signed(&principal("dave"), approve);
-        for wrong in [signed(&carol, refuse), others] {
-            assert_eq!(takes(approve, wrong), Err(AnswerError::SignatureWrong));
-        }
-        // A signature that is not of the answer counts for nothing even where none is needed.
-        let wrong = takes(refuse, signed(&carol, approve));
-        assert_eq!(wrong, Err(AnswerError::SignatureWrong));
-    }
-
-    #[test]
-    fn a_command_runs_again_for_the_shortest_time_that_every_approver_gave() {
-        let again = |approvals: &[Option<u64>], second| {
-            let now = Timestamp::from_second(second).unwrap();
-            let mut next = command(Layer::Line, b"make check");
-            next.scope.ordinal = 7;
-            resolved(Layer::Line, approvals)
-                .clear_again(next, HOUR, now)
-                .is_ok()
-        };
-        assert!(again(&[Some(5), Some(2)], 119));
-        assert!(!again(&[Some(5), Some(2)], 120));
-        assert!(!again(&[Some(5), None], 0));
-        assert!(!again(&[], 0));
-        // A policy that has become stricter meanwhile counts.
-        let minute = Duration::from_secs(60);
-        let now = Timestamp::from_second(60).unwrap();
-        let approved = resolved(Layer::Line, &[Some(5)]);
-        let line = || command(Layer::Line, b"make check");
-        assert!(approved.clear_again(line(), minute, now).is_err());
-        assert!(approved.clear_again(line(), 2 * minute, now).is_ok());
-    }
-
-    #[test]
-    fn nothing_but_the_same_command_of_the_same_session_runs_again() {
-        let approved = resolved(Layer::Line, &[Some(5)]);
-        let runs = |next| {
-            approved
-                .clear_again(next, HOUR, Timestamp::UNIX_EPOCH)
-                .is_ok()
-        };
-        let same = || command(Layer::Line, b"make check");
-        assert!(runs(same()));
-        assert!(!runs(command(Layer::Line, b"make check ")));
-        assert!(!runs(command(Layer::Exec, b"make check")));
-        let mut elsewhere = same();
-        elsewhere.scope.session = SessionId::new(Timestamp::UNIX_EPOCH, [2; 10]);
-        assert!(!runs(elsewhere));
-        let mut elsewhere = same();
-        elsewhere.scope.destination.login = "root".parse().unwrap();
-        assert!(!runs(elsewhere));
-        for layer in [Layer::Exec, Layer::Sudo, Layer::Shell, Layer::Forward] {
-            let approved = resolved(layer, &[Some(5)]);
-            let next = command(layer, b"make check");
-            assert!(
-                approved
-                    .clear_again(next, HOUR, Timestamp::UNIX_EPOCH)
-                    .is_err()
-            );
-        }
-    }
-
-    #[test]
-    fn opening_sftp_clears_the_opening_of_sftp_and_nothing_else() {
-        let opens = |layer, bytes| Clearance::of_sftp(command(layer, bytes)).is_ok();
-        assert!(opens(Layer::Subsystem, b"sftp"));
-        assert!(opens(Layer::Exec, b"/usr/lib/openssh/sftp-server"));
-        assert!(!opens(Layer::Subsystem, b"netconf"));
-        for layer in [
-            Layer::Line,
-            Layer::Shell,
-            Layer::Forward,
-            Layer::Transfer,
-            Layer::Sudo,
-        ] {
-            assert!(!opens(layer, b"sftp"), "{layer}");
-        }
-        for other in [
-            &b"sftp"[..],
-            b"/usr/lib/openssh/sftp-server; id",
-            b"/usr/lib/openssh/sftp-server ",
-            b"/tmp/sftp-server",
-            b"",
-        ] {
-            assert!(!opens(Layer::Exec, other));
-        }
-    }
-}
+mod tests;
