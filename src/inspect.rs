@@ -17,6 +17,8 @@ pub mod marks;
 
 mod options;
 
+mod pagers;
+
 mod produce;
 
 mod readers;
@@ -48,6 +50,13 @@ use crate::domain::command::{Reading, SimpleCommand, StandardInput, Unknown, vis
 /// Reads the command text of an exec request, as the login shell of the target would.
 pub fn exec(bytes: &[u8]) -> Reading {
     hidden(bytes, read(bytes, unwrap::read))
+}
+
+/// [`exec`] for a command that gets a terminal, where some programs start a pager of their own.
+pub fn at_terminal(bytes: &[u8]) -> Reading {
+    let mut reading = exec(bytes);
+    pagers::add(&mut reading);
+    reading
 }
 
 /// [`exec`] for a text of which it is known that bash, or what reads it alike, gets it.

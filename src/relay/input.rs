@@ -196,7 +196,7 @@ impl InputSide<'_> {
                 placed(
                     command,
                     match self.side {
-                        Side::Terminal => inspect::exec(command),
+                        Side::Terminal => inspect::at_terminal(command),
                         Side::Pipes => inspect::piped(command),
                     },
                 ),
