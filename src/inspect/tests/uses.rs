@@ -178,8 +178,8 @@ fn a_program_outside_the_system_folders_keeps_its_path() {
 #[test]
 fn what_a_wrapper_writes_by_itself_is_told() {
     for (text, file) in [
-        ("/usr/bin/time -a -o ~/.bashrc -f 'touch p' ls", "~/.bashrc"),
-        ("/usr/bin/time --output=/etc/cron.d/x ls", "/etc/cron.d/x"),
+        ("/usr/bin/time -a -o ~/times -f 'touch p' ls", "~/times"),
+        ("/usr/bin/time --output=/srv/x ls", "/srv/x"),
         ("strace -f -o /tmp/out ls", "/tmp/out"),
         ("ltrace -o/tmp/out ls", "/tmp/out"),
         ("flock /var/lock/x ls", "/var/lock/x"),
@@ -190,6 +190,8 @@ fn what_a_wrapper_writes_by_itself_is_told() {
         assert_eq!(reading.paths, [file], "{text}");
     }
     for text in [
+        "/usr/bin/time -a -o ~/.bashrc -f 'touch p' ls",
+        "/usr/bin/time --output=/etc/cron.d/x ls",
         "strace -o '|sudo id >f' pwd",
         "strace -o '!touch f' pwd",
         "strace -e inject=all:retval=1 pwd",

@@ -15,6 +15,14 @@ const KEPT: &str = "yaml yml log txt out err csv json md patch diff gz tgz zst x
 const MAKING: &str = "cp mv ln install tee dd patch ed";
 /// Programs that copy a file to another place, so that a tool among their words may have another name there.
 const COPYING: &str = "rsync scp";
+/// Programs that only look at the files they are given, or say their names, and those whose files are known otherwise.
+const LOOKING: &str = "cat head tail less more grep egrep fgrep zgrep rg ag ls ll stat file wc diff cmp comm du find readlink realpath basename dirname md5sum sha1sum sha224sum sha256sum sha384sum sha512sum cksum b2sum sum test [ [[ echo printf chmod chown chgrp chattr lsattr getfacl setfacl rm mkdir touch awk gawk mawk jq yq cut tr nl tac od hexdump strings base64 base32 column fold tar zip gzip git ssh ssh-keygen source . crontab visudo namei systemd-analyze cd pushd ln cp mv install rsync scp tee dd patch ed";
+/// Programs that look as well, and write a file by these options.
+const EDITING: &[(&str, &[&str])] = &[
+    ("sed", &["-i", "--in-place"]),
+    ("sort", &["-o", "--output"]),
+    ("shuf", &["-o", "--output"]),
+];
 /// Programs that run what stands in files of the folder they are started in.
 const READING: &str = "make gmake git sh bash dash zsh ksh ash mksh";
 const LATER: &str = "a file whose text runs later";
@@ -41,8 +49,12 @@ const STARTED: &[&str] = &[
     "/.inputrc",
     "/.vimrc",
     "/.psqlrc",
+    "/.config/fish/config.fish",
 ];
 const STARTED_IN: &[&str] = &[
+    "/etc/systemd/system/",
+    "~/.config/systemd/user/",
+    "$HOME/.config/systemd/user/",
     "/etc/cron",
     "/var/spool/cron",
     "/etc/profile",
@@ -54,6 +66,26 @@ const STARTED_IN: &[&str] = &[
     "/etc/pam.d/",
     "/proc/sys/kernel/",
 ];
+
+/// Whether a program may write the files that it is given.
+fn may_write(program: &str, words: &[Word]) -> bool {
+    let given = |options: &[&str]| {
+        let begins = |word: &Word| options.iter().any(|option| word.begins(option));
+        words.iter().skip(1).any(begins)
+    };
+    match EDITING.iter().find(|(name, _)| *name == program) {
+        Some((_, options)) => given(options),
+        None => !listed(LOOKING, program),
+    }
+}
+
+/// What a word gives as a file: `F` of `--output=F`, the word itself otherwise.
+fn value(word: &str) -> &str {
+    match word.split_once('=') {
+        Some((option, value)) if option.starts_with('-') => value,
+        Some(_) | None => word,
+    }
+}
 
 impl Reader<'_> {
     /// A program that the text may have written itself, or that reads such a file.
@@ -103,6 +135,13 @@ impl Reader<'_> {
             self.started(last);
         }
         let copies = first.is_some_and(|name| listed(COPYING, last_part(name)));
+        if copies {
+            self.started(words.last().map(Word::shown).unwrap_or_default());
+        } else if !makes && first.is_some_and(|name| may_write(last_part(name), words)) {
+            for word in words.iter().skip(1) {
+                self.started(value(word.shown()));
+            }
+        }
         if copies || (makes && first != Some("tee")) {
             let named = words
                 .iter()
