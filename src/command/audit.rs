@@ -105,12 +105,21 @@ async fn open(config: &Config) -> anyhow::Result<Store> {
 }
 
 fn tell(report: &Report) -> anyhow::Result<ExitCode> {
+    if report.records == 0 {
+        anyhow::bail!("there is no record to verify");
+    }
     let mut out = format!(
-        "ok: {} records, nothing was changed, removed or put in\n",
+        "ok: {} records, nothing was changed, removed or put in between the first and the last of each chain\n",
         report.records
     );
     for head in &report.heads {
         out.push_str(&format!("{head}\n"));
+        if head.first > 1 {
+            let (node, before) = (&head.node, head.first - 1);
+            out.push_str(&format!(
+                "not shown here: the first {before} records of {node}; without them a removed beginning does not show\n"
+            ));
+        }
     }
     signed::tell(&report.signatures, &mut out);
     out.push_str(
