@@ -247,11 +247,9 @@ const TARGETS: &[Binding] = &[
     silent(&[Key::End, Char('G')], Order::Last),
 ];
 
+/// What changes a line that is written in.
 #[rustfmt::skip]
-const FILTER: &[Binding] = &[
-    bind(&[Key::Enter], Order::KeepFilter, "enter", "keep it", Footer),
-    bind(&[Key::Escape, Ctrl('c')], Order::ClearFilter, "esc", "show all", Footer),
-    silent(&[Ctrl('u')], Order::EraseLine),
+const WRITING: &[Binding] = &[
     silent(&[Ctrl('w')], Order::EraseWord),
     silent(&[Key::Left, Ctrl('b')], Order::CursorLeft),
     silent(&[Key::Right, Ctrl('f')], Order::CursorRight),
@@ -259,6 +257,13 @@ const FILTER: &[Binding] = &[
     silent(&[Key::End, Ctrl('e')], Order::CursorEnd),
     silent(&[Key::Backspace], Order::EraseBefore),
     silent(&[Key::Delete, Ctrl('d')], Order::EraseAt),
+];
+
+#[rustfmt::skip]
+const FILTER: &[Binding] = &[
+    bind(&[Key::Enter], Order::KeepFilter, "enter", "keep it", Footer),
+    bind(&[Key::Escape, Ctrl('c')], Order::ClearFilter, "esc", "show all", Footer),
+    silent(&[Ctrl('u')], Order::EraseLine),
 ];
 
 /// What all lists have.
@@ -293,13 +298,6 @@ const DIALOGUE: &[Binding] = &[
     bind(&[Key::Escape, Ctrl('c')], Order::Close, "esc", "leave it waiting", Footer),
     bind(&[Key::Tab], Order::Times, "tab", "for once, or again", Footer),
     bind(&[Ctrl('u')], Order::EraseLine, "ctrl-u", "clear the reason", Footer),
-    silent(&[Ctrl('w')], Order::EraseWord),
-    silent(&[Key::Left, Ctrl('b')], Order::CursorLeft),
-    silent(&[Key::Right, Ctrl('f')], Order::CursorRight),
-    silent(&[Key::Home, Ctrl('a')], Order::CursorStart),
-    silent(&[Key::End, Ctrl('e')], Order::CursorEnd),
-    silent(&[Key::Backspace], Order::EraseBefore),
-    silent(&[Key::Delete, Ctrl('d')], Order::EraseAt),
 ];
 
 #[rustfmt::skip]
@@ -316,9 +314,9 @@ pub fn bindings(place: Place) -> impl Iterator<Item = &'static Binding> {
         Place::Sessions => [SESSIONS, LISTS, EVERYWHERE],
         Place::History => [HISTORY, LISTS, EVERYWHERE],
         Place::Targets => [TARGETS, LISTS, EVERYWHERE],
-        Place::Filter => [FILTER, &[], &[]],
+        Place::Filter => [FILTER, WRITING, &[]],
         Place::Help => [HELP, &[], &[]],
-        Place::Dialogue => [DIALOGUE, &[], &[]],
+        Place::Dialogue => [DIALOGUE, WRITING, &[]],
         Place::Notice => [NOTICE, &[], &[]],
     };
     tables.into_iter().flatten()

@@ -38,8 +38,9 @@ impl Dashboard {
             targets,
             ..
         } = &self.snapshot;
-        self.session.keep(sessions.iter().map(|s| s.id));
-        self.entry.keep(history.iter().map(|e| e.hold.clone()));
+        self.session.keep_newest(sessions.iter().map(|s| s.id));
+        self.entry
+            .keep_newest(history.iter().map(|e| e.hold.clone()));
         self.target
             .keep(targets.iter().map(|t| t.info.name.clone()));
         self.hold.keep(holds.iter().map(|view| view.id().clone()))

@@ -5,6 +5,8 @@
 pub struct Chosen<Id> {
     id: Option<Id>,
     row: usize,
+    /// Whether somebody moved it.
+    moved: bool,
 }
 
 /// Where to move a choice.
@@ -22,7 +24,11 @@ pub enum Move {
 
 impl<Id> Default for Chosen<Id> {
     fn default() -> Self {
-        Self { id: None, row: 0 }
+        Self {
+            id: None,
+            row: 0,
+            moved: false,
+        }
     }
 }
 
@@ -51,8 +57,18 @@ impl<Id: PartialEq> Chosen<Id> {
         had && self.id.is_some()
     }
 
+    /// [`Chosen::keep`] for a list whose newest comes first: as long as nobody moved the choice, it is that one.
+    pub fn keep_newest(&mut self, ids: impl IntoIterator<Item = Id>) {
+        if self.moved {
+            self.keep(ids);
+        } else {
+            self.choose(ids.into_iter().collect(), 0);
+        }
+    }
+
     /// Moves the choice within the list.
     pub fn step(&mut self, ids: impl IntoIterator<Item = Id>, to: Move) {
+        self.moved = true;
         let ids: Vec<Id> = ids.into_iter().collect();
         let row = match to {
             Move::Previous => self.row.saturating_sub(1),
@@ -72,6 +88,17 @@ impl<Id: PartialEq> Chosen<Id> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_newest_is_chosen_until_somebody_moves_the_choice() {
+        let mut chosen = Chosen::default();
+        chosen.keep_newest(['b', 'c']);
+        chosen.keep_newest(['a', 'b', 'c']);
+        assert_eq!(chosen.id(), Some(&'a'));
+        chosen.step(['a', 'b', 'c'], Move::Next);
+        chosen.keep_newest(['z', 'a', 'b', 'c']);
+        assert_eq!((chosen.id(), chosen.row()), (Some(&'b'), 2));
+    }
 
     #[test]
     fn a_choice_follows_what_was_chosen_and_not_its_row() {
