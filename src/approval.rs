@@ -47,7 +47,7 @@ pub enum ApprovalError {
     #[error("request `{0}` is not the one that was shown; look at it again")]
     Changed(HoldId),
     /// The answer does not count.
-    #[error("{0}")]
+    #[error(transparent)]
     Answer(#[from] AnswerError),
     /// The store failed; nothing was changed.
     #[error("the request could not be changed: {0}")]

@@ -35,7 +35,7 @@ const HOST_CERTIFICATE_TTL: Duration = Duration::from_secs(24 * 3_600);
 #[derive(Debug, thiserror::Error)]
 pub enum AuthorityError {
     /// A key file cannot be used.
-    #[error("{0}")]
+    #[error(transparent)]
     KeyFile(#[from] key_file::KeyFileError),
     /// A certificate could not be made.
     #[error("cannot make a certificate: {0}")]

@@ -32,28 +32,28 @@ use target::{DemoTarget, TargetSettings};
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
     /// Its folder or its sockets.
-    #[error("{0}")]
+    #[error(transparent)]
     System(#[from] std::io::Error),
     /// Its keys.
-    #[error("{0}")]
+    #[error(transparent)]
     Keys(#[from] AuthorityError),
     /// Its configuration.
-    #[error("{0}")]
+    #[error(transparent)]
     Config(#[from] ConfigError),
     /// Its bastion.
-    #[error("{0}")]
+    #[error(transparent)]
     Node(#[from] NodeError),
     /// Its identity provider.
-    #[error("{0}")]
+    #[error(transparent)]
     Provider(#[from] ProviderError),
     /// Its targets.
-    #[error("{0}")]
+    #[error(transparent)]
     Target(#[from] target::TargetError),
     /// A name of its own.
-    #[error("{0}")]
+    #[error(transparent)]
     Name(#[from] NameError),
     /// An address of its own.
-    #[error("{0}")]
+    #[error(transparent)]
     Url(#[from] url::ParseError),
 }
 

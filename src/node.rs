@@ -30,16 +30,16 @@ const CLOSING: Duration = Duration::from_secs(10);
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {
     /// Keys.
-    #[error("{0}")]
+    #[error(transparent)]
     Authority(#[from] AuthorityError),
     /// Policy.
-    #[error("{0}")]
+    #[error(transparent)]
     Policy(#[from] PolicyError),
     /// The identity provider's settings.
-    #[error("{0}")]
+    #[error(transparent)]
     Identity(#[from] IdentityError),
     /// The store's URL.
-    #[error("{0}")]
+    #[error(transparent)]
     StoreUrl(#[from] StoreUrlError),
     /// Only the service has the store's URL.
     #[error(
@@ -47,13 +47,13 @@ pub enum NodeError {
     )]
     StoreElsewhere,
     /// The store.
-    #[error("{0}")]
+    #[error(transparent)]
     Store(#[from] StoreError),
     /// The audit.
-    #[error("{0}")]
+    #[error(transparent)]
     Audit(#[from] AuditError),
     /// The web side.
-    #[error("{0}")]
+    #[error(transparent)]
     Web(#[from] WebError),
     /// An address that cannot be listened on.
     #[error("cannot listen on {address}: {cause}")]
@@ -64,7 +64,7 @@ pub enum NodeError {
         cause: std::io::Error,
     },
     /// The system.
-    #[error("{0}")]
+    #[error(transparent)]
     System(#[from] std::io::Error),
 }
 

@@ -123,7 +123,16 @@ impl<'a> Operations<'a> {
             Verdict::Hold(_) => {
                 Err("policy wants an approval for this, which cannot be asked for here".to_owned())
             }
-            Verdict::Deny(denial) => Err(format!("you may not {action} this: {denial}")),
+            Verdict::Deny(denial) => {
+                let verb = if action == Action::Administer {
+                    "end"
+                } else {
+                    action.as_str()
+                };
+                Err(format!(
+                    "you may not {verb} this: {denial}; whoever writes the bastion's policies can change that"
+                ))
+            }
         }
     }
 
