@@ -18,7 +18,7 @@ use crate::domain::name::{NodeName, PrincipalName};
 use crate::domain::principal::Principal;
 use crate::domain::request::ApprovalRequest;
 use crate::domain::verdict::Permit;
-use crate::store::{HoldState, Store, StoreError, StoredHold, Woken};
+use crate::store::{HoldState, Store, StoreError, Woken};
 
 /// How often a waiter looks at its row without being woken: the most that an answer from another node is late.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -131,19 +131,9 @@ impl Approvals {
     /// # Errors
     /// When there is none, or it has ended.
     pub async fn waiting_hold(&self, id: &HoldId) -> Result<Hold, ApprovalError> {
-        self.load_waiting(id).await.map(|(hold, _)| hold)
-    }
-
-    async fn load_waiting(&self, id: &HoldId) -> Result<(Hold, StoredHold), ApprovalError> {
-        let Some(stored) = self.store.hold(id).await? else {
-            return Err(ApprovalError::Unknown(id.clone()));
-        };
-        match &stored.state {
-            HoldState::Waiting(hold) => Ok((Hold::clone(hold), stored)),
-            HoldState::Resolved(resolved) => Err(ApprovalError::Ended {
-                id: id.clone(),
-                how: resolved.resolution().word(),
-            }),
+        match self.store.hold(id).await? {
+            Some(stored) => waiting(id, stored.state),
+            None => Err(ApprovalError::Unknown(id.clone())),
         }
     }
 
@@ -159,8 +149,8 @@ impl Approvals {
         reply: &Reply,
         permit: &Permit,
     ) -> Result<(Approval, Answered), ApprovalError> {
-        for _ in 0..ATTEMPTS {
-            let (hold, stored) = self.load_waiting(id).await?;
+        self.change(id, |state| {
+            let hold = waiting(id, state)?;
             if hold.digest() != shown {
                 return Err(ApprovalError::Changed(id.clone()));
             }
@@ -170,16 +160,9 @@ impl Approvals {
                 Answered::Waiting(hold) => HoldState::Waiting(hold.clone()),
                 Answered::Resolved(resolved) => HoldState::Resolved(resolved.clone()),
             };
-            match self.store.transition(id, stored.version, &state).await {
-                Ok(_) => {
-                    self.changed();
-                    return Ok((approval, answered));
-                }
-                Err(StoreError::Conflict(_)) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(ApprovalError::Busy(id.clone()))
+            Ok((Some(state), (approval, answered)))
+        })
+        .await
     }
 
     /// Takes a hold back. Tells how it ended, which may have been otherwise meanwhile.
@@ -196,22 +179,38 @@ impl Approvals {
         id: &HoldId,
         ending: impl Fn(Hold, Timestamp) -> Result<Resolved, Box<Hold>>,
     ) -> Result<Resolved, ApprovalError> {
+        self.change(id, |state| {
+            let hold = match state {
+                HoldState::Resolved(resolved) => return Ok((None, *resolved)),
+                HoldState::Waiting(hold) => *hold,
+            };
+            let ended = ending(hold, Timestamp::now());
+            let resolved = ended.map_err(|_| ApprovalError::Busy(id.clone()))?;
+            let state = HoldState::Resolved(Box::new(resolved.clone()));
+            Ok((Some(state), resolved))
+        })
+        .await
+    }
+
+    /// Changes a hold, anew when somebody else changed it first. `step` gives what becomes of it, or nothing where it
+    /// stays as it is, and what is to be told of that.
+    async fn change<T>(
+        &self,
+        id: &HoldId,
+        step: impl Fn(HoldState) -> Result<(Option<HoldState>, T), ApprovalError>,
+    ) -> Result<T, ApprovalError> {
         for _ in 0..ATTEMPTS {
             let Some(stored) = self.store.hold(id).await? else {
                 return Err(ApprovalError::Unknown(id.clone()));
             };
-            let hold = match stored.state {
-                HoldState::Resolved(resolved) => return Ok(*resolved),
-                HoldState::Waiting(hold) => *hold,
+            let (state, told) = step(stored.state)?;
+            let Some(state) = state else {
+                return Ok(told);
             };
-            let Ok(resolved) = ending(hold, Timestamp::now()) else {
-                return Err(ApprovalError::Busy(id.clone()));
-            };
-            let state = HoldState::Resolved(Box::new(resolved.clone()));
             match self.store.transition(id, stored.version, &state).await {
                 Ok(_) => {
                     self.changed();
-                    return Ok(resolved);
+                    return Ok(told);
                 }
                 Err(StoreError::Conflict(_)) => {}
                 Err(error) => return Err(error.into()),
@@ -231,32 +230,24 @@ impl Approvals {
         }
     }
 
-    /// Notes that somebody who may answer a hold has it before them. A hold that ended meanwhile was seen too late.
+    /// Notes that somebody has a hold before them, when it waits and they `may` answer it.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn seen(&self, id: &HoldId, by: &PrincipalName) -> Result<(), ApprovalError> {
-        for _ in 0..ATTEMPTS {
-            let Some(stored) = self.store.hold(id).await? else {
-                return Ok(());
+    pub async fn seen(
+        &self,
+        id: &HoldId,
+        by: &PrincipalName,
+        may: impl Fn(&ApprovalRequest) -> bool,
+    ) -> Result<(), ApprovalError> {
+        self.change(id, |state| {
+            let HoldState::Waiting(mut hold) = state else {
+                return Ok((None, ()));
             };
-            let HoldState::Waiting(mut hold) = stored.state else {
-                return Ok(());
-            };
-            if !hold.look(by) {
-                return Ok(());
-            }
-            let state = HoldState::Waiting(hold);
-            match self.store.transition(id, stored.version, &state).await {
-                Ok(_) => {
-                    self.changed();
-                    return Ok(());
-                }
-                Err(StoreError::Conflict(_)) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(ApprovalError::Busy(id.clone()))
+            let news = may(hold.request()) && hold.look(by);
+            Ok((news.then_some(HoldState::Waiting(hold)), ()))
+        })
+        .await
     }
 
     /// Ends the holds whose time has been over for a while: whoever waited for one has ended it, or is gone.
@@ -276,7 +267,7 @@ impl Approvals {
         Ok(ended)
     }
 
-    /// Wakes whoever waits when a hold changed on any node. Runs until the store's connections end.
+    /// Wakes whoever waits when a hold changed on any node, and keeps the [`Approvals::list`]. Runs for ever.
     pub async fn follow(&self) {
         loop {
             match self.store.changes().await {
@@ -292,6 +283,7 @@ impl Approvals {
                     tracing::error!(%error, "changes of requests on other nodes are seen late");
                 }
             }
+            // Until it can be listened again, what waits is looked at like this.
             self.read_list().await;
             tokio::time::sleep(LOOK_AGAIN).await;
         }
@@ -303,13 +295,15 @@ impl Approvals {
         let listed = waiting
             .map(|waiting| Arc::new(waiting.into_iter().map(Arc::new).collect()))
             .map_err(|error| error.to_string());
-        if let Err(error) = &listed {
-            tracing::error!(%error, "what waits could not be read");
-        }
         self.list.send_if_modified(|list| {
-            let changed = *list != listed;
+            if *list == listed {
+                return false;
+            }
+            if let Err(error) = &listed {
+                tracing::error!(%error, "what waits could not be read");
+            }
             *list = listed;
-            changed
+            true
         });
     }
 
@@ -332,6 +326,17 @@ impl Approvals {
     /// When the store fails.
     pub async fn history(&self, limit: u32) -> Result<Vec<Resolved>, ApprovalError> {
         Ok(self.store.resolved(limit).await?)
+    }
+}
+
+/// The hold of a state that waits.
+fn waiting(id: &HoldId, state: HoldState) -> Result<Hold, ApprovalError> {
+    match state {
+        HoldState::Waiting(hold) => Ok(*hold),
+        HoldState::Resolved(resolved) => Err(ApprovalError::Ended {
+            id: id.clone(),
+            how: resolved.resolution().word(),
+        }),
     }
 }
 

@@ -218,16 +218,22 @@ impl Services {
     /// Ends the sessions of this node that were ordered to end, on whatever node that was. Runs until the node is drained.
     pub async fn obey_end_orders(&self) {
         let mut changes = self.approvals.changes();
+        let mut failing = false;
         loop {
             changes.borrow_and_update();
             if self.registry.running() > 0 {
                 match self.store.ordered_ends(&self.node).await {
                     Ok(orders) => {
+                        failing = false;
                         for (session, order) in orders {
                             self.registry.end(&session, &order.shown());
                         }
                     }
-                    Err(error) => tracing::error!(%error, "orders to end sessions are not seen"),
+                    Err(error) if !failing => {
+                        failing = true;
+                        tracing::error!(%error, "orders to end sessions are not seen");
+                    }
+                    Err(_) => {}
                 }
             }
             tokio::select! {

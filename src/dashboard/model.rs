@@ -410,6 +410,11 @@ impl Dashboard {
         }
     }
 
+    /// The sessions that were heard of.
+    pub fn sessions(&self) -> &[SessionSummary] {
+        &self.heard.sessions
+    }
+
     /// The hold that is chosen.
     pub fn chosen_hold(&self) -> Option<&HoldView> {
         let id = self.hold.id()?;

@@ -12,7 +12,7 @@ use super::operations::{ApproverAgent, Operations, Sign};
 use super::reception::Visit;
 use super::theatre;
 use crate::dashboard::keymap::{Key, KeyDecoder};
-use crate::dashboard::model::Dashboard;
+use crate::dashboard::model::{Dashboard, Snapshot};
 use crate::dashboard::terminal::{Screen, announcement};
 use crate::dashboard::update::{Action, Message};
 use crate::domain::command::CommandDigest;
@@ -140,7 +140,13 @@ impl Board<'_> {
                     Vec::new()
                 }
                 Woken::Item(Some(Item::Message(_) | Item::Extended(..))) => continue,
-                Woken::Changed | Woken::Tick => {
+                Woken::Changed => {
+                    let sessions = self.dashboard.sessions().to_vec();
+                    let snapshot = self.operations.snapshot_with(sessions).await?;
+                    self.take(snapshot).await?;
+                    Vec::new()
+                }
+                Woken::Tick => {
                     self.refresh().await?;
                     Vec::new()
                 }
@@ -167,6 +173,10 @@ impl Board<'_> {
 
     async fn refresh(&mut self) -> Result<(), String> {
         let snapshot = self.operations.snapshot().await?;
+        self.take(snapshot).await
+    }
+
+    async fn take(&mut self, snapshot: Snapshot) -> Result<(), String> {
         let mut actions = self.dashboard.update(Message::Snapshot(Box::new(snapshot)));
         actions.extend(self.dashboard.update(Message::Tick(Timestamp::now())));
         for action in actions {

@@ -1,5 +1,7 @@
 //! What a person may ask of the bastion itself, each question put to policy: used by the commands and the dashboard.
 
+mod lists;
+
 mod memo;
 
 mod signing;
@@ -8,45 +10,26 @@ use std::fs::File;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Serialize;
 
-use super::decision::Asker;
 use super::reception::Visit;
 use crate::certificate::fingerprint;
-use crate::dashboard::model::{self, HistoryEntry, HoldView, Snapshot};
 use crate::domain::action::Action;
 use crate::domain::audit::AuditEvent;
 use crate::domain::command::CommandDigest;
-use crate::domain::hold::{self, Answered, Hold, Reply, Resolution};
+use crate::domain::hold::{self, Answered, Reply, Resolution};
 use crate::domain::id::{HoldId, SessionId};
-use crate::domain::name::{GroupName, LoginName};
+use crate::domain::name::GroupName;
 use crate::domain::principal::{Principal, Subject};
 use crate::domain::recording::{EndOrder, SessionSummary};
-use crate::domain::request::ApprovalRequest;
 use crate::domain::target::TargetInfo;
 use crate::domain::verdict::{Circumstances, Denial, Permit, Question, Resource, Tell, Verdict};
 use crate::record::{Library, Live, Recording};
-use crate::store::{SessionFilter, Which};
+pub use lists::TargetView;
 pub use memo::Memo;
 pub use signing::{ApproverAgent, Sign};
 
-/// How many sessions and ended requests lists look at.
-const LISTED: u32 = 200;
-/// How many sessions that run lists look at.
-const RUNNING_LISTED: u32 = crate::store::LISTED;
-
 /// A refusal or a failure, in words for the person who asked.
 pub type Refusal = String;
-
-/// A target as a person sees it.
-#[derive(Debug, Clone, Serialize)]
-pub struct TargetView {
-    /// The target.
-    #[serde(flatten)]
-    pub info: TargetInfo,
-    /// What happens to a shell there: `allow`, `hold` or `deny`.
-    pub shell: &'static str,
-}
 
 /// The operations of one identified person.
 pub struct Operations<'a> {
@@ -140,154 +123,6 @@ impl<'a> Operations<'a> {
         matches!(self.ask(action, resource), Verdict::Allow(_))
     }
 
-    /// The targets that they may connect to as at least one login.
-    pub fn targets(&self) -> Vec<TargetView> {
-        let policy = self.visit.services.policy.current();
-        self.targets
-            .answer(policy.digest(), (), || self.targets_now())
-    }
-
-    fn targets_now(&self) -> Vec<TargetView> {
-        let config = self.visit.services.config();
-        let mut views = Vec::new();
-        for target in config.targets.values() {
-            let mut info = target.info.clone();
-            let verdict = |login: &LoginName, action| {
-                Asker::new(self.visit, &target.info, login).verdict(action)
-            };
-            info.logins
-                .retain(|login| !matches!(verdict(login, Action::Connect), Verdict::Deny(_)));
-            if let Some(login) = info.logins.first() {
-                let shell = verdict(login, Action::Shell).word();
-                views.push(TargetView { info, shell });
-            }
-        }
-        views
-    }
-
-    /// The sessions that they may see: their own, and those that they may watch or replay. The newest first.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn sessions(&self, which: Which) -> Result<Vec<SessionSummary>, Refusal> {
-        let store = &self.visit.services.store;
-        let listed = |which, limit| SessionFilter {
-            which,
-            person: None,
-            limit,
-        };
-        // Those that run are listed whatever was started and ended after them.
-        let running = store
-            .sessions(&listed(Which::Running, RUNNING_LISTED))
-            .await;
-        let mut sessions = running.map_err(failed)?;
-        if which == Which::All {
-            let latest = store.sessions(&listed(Which::All, LISTED)).await;
-            sessions.extend(latest.map_err(failed)?);
-            sessions.sort_by_key(|session| std::cmp::Reverse((session.started, session.id)));
-            sessions.dedup_by_key(|session| session.id);
-        }
-        sessions.retain(|session| session.subject == self.me().subject || self.sees(session));
-        Ok(sessions)
-    }
-
-    fn sees(&self, session: &SessionSummary) -> bool {
-        let policy = self.visit.services.policy.current();
-        let about = (session.subject.clone(), session.target.clone());
-        self.visible.answer(policy.digest(), about, || {
-            let resource = Resource::Session {
-                owner: &session.subject,
-                target: &session.target,
-            };
-            let actions = [Action::Watch, Action::Replay, Action::Administer];
-            actions.iter().any(|action| self.may(*action, resource))
-        })
-    }
-
-    /// The requests that wait: their own, and those that they may answer.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn requests(&self) -> Result<Vec<HoldView>, Refusal> {
-        let waiting = self.visit.services.approvals.waiting().await;
-        let waiting = waiting.map_err(failed)?;
-        let shared: Vec<_> = waiting.into_iter().map(Arc::new).collect();
-        Ok(self.views(&shared))
-    }
-
-    /// What they may see of requests that wait.
-    fn views(&self, waiting: &[Arc<Hold>]) -> Vec<HoldView> {
-        let policy = self.visit.services.policy.current();
-        let now = Timestamp::now();
-        let mut views = Vec::new();
-        for hold in waiting.iter().filter(|hold| hold.expires() > now) {
-            let mine = hold.request().requester.subject == self.me().subject;
-            let may_answer = !mine && self.may_answer(hold.request());
-            if mine || may_answer {
-                let id = hold.request().hold.clone();
-                let groups = &self.visit.services.approver_groups;
-                let approvers = groups.answer(policy.digest(), id, || {
-                    policy.approver_groups(hold.request(), now)
-                });
-                views.push(HoldView {
-                    hold: Arc::clone(hold),
-                    may_answer,
-                    approvers,
-                });
-            }
-        }
-        views
-    }
-
-    fn may_answer(&self, request: &ApprovalRequest) -> bool {
-        let policy = self.visit.services.policy.current();
-        let about = request.hold.clone();
-        self.answerable.answer(policy.digest(), about, || {
-            self.may(Action::Approve, Resource::Hold(request))
-        })
-    }
-
-    /// Requests that have ended, as far as they may see them.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn history(&self) -> Result<Vec<HistoryEntry>, Refusal> {
-        let ended = self
-            .visit
-            .services
-            .approvals
-            .history(LISTED)
-            .await
-            .map_err(failed)?;
-        let concerns = |hold: &Hold| {
-            hold.request().requester.subject == self.me().subject || self.may_answer(hold.request())
-        };
-        Ok(ended
-            .iter()
-            .filter(|resolved| concerns(resolved.hold()))
-            .map(HistoryEntry::from)
-            .collect())
-    }
-
-    /// Everything that the dashboard shows.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn snapshot(&self) -> Result<Snapshot, Refusal> {
-        let (sessions, history) = tokio::join!(self.sessions(Which::All), self.history());
-        let listed = self.visit.services.approvals.list().borrow().clone();
-        let waiting =
-            listed.map_err(|problem| format!("what waits could not be read: {problem}"))?;
-        Ok(Snapshot {
-            now: Timestamp::now(),
-            me: self.me().clone(),
-            holds: self.views(&waiting),
-            sessions: sessions?,
-            history: history?,
-            targets: self.targets().into_iter().map(shown_target).collect(),
-        })
-    }
-
     /// Lets the requester know that this person, who may answer it, has a request before them. Nobody waits for that.
     pub fn seen(&self, hold: HoldId) {
         let visit = Arc::clone(self.visit);
@@ -295,14 +130,9 @@ impl<'a> Operations<'a> {
         tasks.spawn(async move {
             let operations = Operations::new(&visit);
             let approvals = &visit.services.approvals;
-            let Ok(waiting) = approvals.waiting_hold(&hold).await else {
-                return;
-            };
-            let resource = Resource::Hold(waiting.request());
-            if !operations.may(Action::Approve, resource) {
-                return;
-            }
-            if let Err(error) = approvals.seen(&hold, &operations.me().name).await {
+            let name = &operations.me().name;
+            let may = |request: &_| operations.may(Action::Approve, Resource::Hold(request));
+            if let Err(error) = approvals.seen(&hold, name, may).await {
                 tracing::warn!(%hold, %error, "a requester does not learn who looks at their request");
             }
         });
@@ -530,40 +360,6 @@ impl<'a> Operations<'a> {
         let opening = tokio::task::spawn_blocking(move || library.open(session));
         opening.await.map_err(failed)?.map_err(failed)
     }
-
-    /// The sessions that have ended and that they may replay, the newest first.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn replayable(&self) -> Result<Vec<SessionSummary>, Refusal> {
-        let filter = SessionFilter {
-            which: Which::All,
-            person: None,
-            limit: LISTED,
-        };
-        let mut sessions = self
-            .visit
-            .services
-            .store
-            .sessions(&filter)
-            .await
-            .map_err(failed)?;
-        sessions.retain(|session| {
-            self.may(
-                Action::Replay,
-                Resource::Session {
-                    owner: &session.subject,
-                    target: &session.target,
-                },
-            )
-        });
-        Ok(sessions)
-    }
-}
-
-fn shown_target(view: TargetView) -> model::TargetView {
-    let TargetView { info, shell } = view;
-    model::TargetView { info, shell }
 }
 
 /// What an answer did, for the person who gave it.
