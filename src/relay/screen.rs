@@ -205,9 +205,10 @@ impl Screen {
         self.with(|watched| watched.tracker.screen_lines(count))
     }
 
-    /// The prompt with the line as it stands, to be drawn anew below a notice.
-    pub fn redrawn(&self) -> Vec<u8> {
-        self.with(|watched| watched.tracker.redrawn())
+    /// A notice with the prompt and the line as they stand below it, drawn anew.
+    pub fn below(&self, notice: &[u8]) -> Bytes {
+        let line = self.with(|watched| watched.tracker.redrawn());
+        Bytes::from([notice, &line].concat())
     }
 
     /// Who reads what is typed, as far as the shell has proved it.

@@ -214,7 +214,7 @@ impl Session<'_> {
             }
         };
         let (mut end, mut ended) = (entry.end.clone(), entry.end.clone());
-        let messages = self.pass_on(entry, recorder);
+        let messages = self.pass_on(entry, recorder, screen.clone());
         let left = async {
             tokio::select! {
                 () = closed.wait() => "the client went away",
@@ -320,7 +320,7 @@ impl Session<'_> {
 
     /// Shows what the node has to say to its sessions, and what the connection has to say about its forwards. It is
     /// recorded too; a recording that fails ends the session by itself.
-    async fn pass_on(&self, mut entry: Entry, recorder: &Recorder) {
+    async fn pass_on(&self, mut entry: Entry, recorder: &Recorder, screen: Option<Arc<Screen>>) {
         let mut notices = self.visit.notices.listen();
         let ending = Box::pin(self.sign_in_ends());
         tokio::pin!(ending);
@@ -337,7 +337,11 @@ impl Session<'_> {
             let now = Timestamp::now();
             match message {
                 Message::Shown(text) => {
-                    let shown = client::notice(self.side, &text);
+                    let notice = client::notice(self.side, &text);
+                    let shown = match &screen {
+                        Some(screen) => screen.below(&notice),
+                        None => notice,
+                    };
                     let _ = recorder.output(shown.clone(), now).await;
                     self.client.show(self.side, shown).await;
                 }

@@ -52,6 +52,9 @@ fn a_session_is_watched_from_its_screen_as_it_stands_and_its_person_is_told() {
     watching.wait_for("1234 before");
     watching.wait_for("live");
     terminal.wait_for("carol@example.test watches this session");
+    terminal.wait_until("the prompt below the notice", |screen| {
+        screen.trim_end().ends_with(PROMPT.trim_end())
+    });
     terminal.enter("echo $((4300 + 21)) after");
     watching.wait_for("4321 after");
     terminal.resize(60, 18);

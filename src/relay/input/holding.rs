@@ -1,6 +1,5 @@
 //! A command of a session that waits for people: what its user is told meanwhile, and what its end means for the gate.
 
-use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::{InputEnd, Running, Suspended, broken, failed};
@@ -228,11 +227,11 @@ impl Running<'_, '_> {
     /// Says something on the client's terminal, and draws the line that it stands below anew. It is recorded too.
     pub(super) async fn tell(&self, text: &str) -> Result<(), InputEnd> {
         let side = self.side;
-        let mut shown = client::notice(side.side, text).to_vec();
-        if let (Some(screen), true) = (&side.screen, self.program.is_running()) {
-            shown.extend_from_slice(&screen.redrawn());
-        }
-        let shown = Bytes::from(shown);
+        let notice = client::notice(side.side, text);
+        let shown = match &side.screen {
+            Some(screen) if self.program.is_running() => screen.below(&notice),
+            Some(_) | None => notice,
+        };
         side.recorder
             .output(shown.clone(), Timestamp::now())
             .await
