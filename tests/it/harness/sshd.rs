@@ -274,7 +274,8 @@ fn write_profiles(home: &Path) {
     let files = [
         (
             ".bash_profile",
-            "cd\nPS1='@'\nunset PROMPT_COMMAND HISTFILE\n",
+            // The account's own shell is bash: it gives way to the one that the account seems to have.
+            "case $SHELL in */bash) ;; *) exec -l \"$SHELL\" ;; esac\ncd\nPS1='@'\nunset PROMPT_COMMAND HISTFILE\n",
         ),
         (
             ".zshrc",
