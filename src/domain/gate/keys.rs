@@ -107,6 +107,8 @@ impl Keys {
             }
             Stroke::Interrupt => self.at_new_line(),
             Stroke::Submit(key) if ENTER.contains(key) => self.at_new_line(),
+            // Vi's editors take the two for keys of their own: the line is submitted, and the next one begins as text.
+            Stroke::Submit([keystroke::ESCAPE, b'\r' | b'\n']) => self.commands = b"",
             Stroke::Submit(key) => self.escaped(key, begun),
             Stroke::PasteMark(..) | Stroke::Unfinished(_) => {}
         }

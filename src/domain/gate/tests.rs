@@ -467,6 +467,24 @@ fn behind_escape_what_may_be_a_command_is_a_question_until_the_next_line() {
 }
 
 #[test]
+fn a_line_that_is_submitted_from_command_mode_leaves_no_doubt_about_the_next() {
+    let slowly = || {
+        let (gate, _) = typed(open(Watch::Keys), b"id\x1bb\x1b");
+        let (gate, _) = gate.step(Event::Lull);
+        typed(gate, b"\r")
+    };
+    let at_once = || typed(open(Watch::Keys), b"id\x1bb\x1b\r");
+    for (gate, effects) in [slowly(), at_once()] {
+        assert_eq!(effects.last(), Some(&Effect::ReadLine));
+        let (gate, _) = gate.step(Event::Read(command(b"id")));
+        let (gate, _) = gate.step(Event::Cleared(clearance(b"id")));
+        let (gate, _) = gate.step(Event::Quiet);
+        let (_, effects) = typed(gate, b"vi#");
+        assert_eq!(effects, [forwarded(b"vi#")]);
+    }
+}
+
+#[test]
 fn completing_a_line_with_a_substitution_is_a_question() {
     let (gate, effects) = typed(open(Watch::Keys), b"ls\t $(id\t");
     assert_eq!(effects, [forwarded(b"ls\t $(id"), Effect::ReadLine]);

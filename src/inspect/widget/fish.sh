@@ -45,6 +45,8 @@ function __countersign_go
   if test (count (abbr --list 2>/dev/null)) -gt 0; and not builtin string match -q -r '\\\\\z' -- $__countersign_told
     commandline -r -- "$__countersign_told  "
   end
+  # As its own keys do: the next line begins where text is written.
+  builtin contains -- "$fish_key_bindings" fish_vi_key_bindings fish_hybrid_key_bindings; and set fish_bind_mode insert
   commandline -f execute
 end
 

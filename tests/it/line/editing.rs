@@ -1,6 +1,6 @@
 //! Lines that are edited, in the ways that shells and alphabets have, and what may be drawn over them meanwhile.
 
-use super::attacks::{absent, started_with};
+use super::attacks::{CONFIG_FISH, absent, started_with};
 use super::stage::{By, Stage};
 
 /// Columns of the prompt.
@@ -13,6 +13,48 @@ fn commands(stage: &Stage, line: &str) {
     stage.terminal.wait_for_cursor(end);
     stage.terminal.press(&["Escape"]);
     stage.terminal.wait_for_cursor(end - 1);
+}
+
+/// What editing as vi does in every shell alike, in one that begins so.
+fn edits_as_vi(stage: &Stage) {
+    commands(stage, "echo wrld");
+    stage.terminal.type_text("blio");
+    stage.terminal.wait_for("target$ echo world");
+    stage.terminal.press(&["Escape"]);
+    stage.submits("echo world", "world");
+    commands(stage, "touch vi");
+    stage.is_refused("touch vi");
+    stage.terminal.press(&["C-c"]);
+    stage.prompt();
+}
+
+#[test]
+fn lines_that_are_edited_as_vi_does_are_read_in_zsh() {
+    let stage = started_with("/usr/bin/zsh", By::Widget, ".zshrc", "bindkey -v\n");
+    edits_as_vi(&stage);
+    stage.check();
+}
+
+#[test]
+fn a_line_that_keys_make_a_comment_and_a_command_again_is_asked_about_in_zsh() {
+    let stage = started_with("/usr/bin/zsh", By::Widget, ".zshrc", "bindkey -v\n");
+    commands(&stage, "echo Xtouch vi");
+    stage.terminal.type_text("bbbdw");
+    stage.terminal.wait_for("target$ Xtouch vi");
+    let before = stage.holds();
+    stage.terminal.type_text("r##");
+    let id = stage.held("#touch vi", before);
+    stage.answer("refuse", &id);
+    absent(&stage, "vi");
+    stage.check();
+}
+
+#[test]
+fn lines_that_are_edited_as_vi_does_are_read_in_fish() {
+    let more = "fish_vi_key_bindings; function fish_mode_prompt; end\n";
+    let stage = started_with("/usr/bin/fish", By::Widget, CONFIG_FISH, more);
+    edits_as_vi(&stage);
+    stage.check();
 }
 
 #[test]
